@@ -119,8 +119,18 @@ export interface GraphOutput {
   readonly node: NodeId;
 }
 
+/** What must hold of the run-time dims and could not be decided while building the graph. */
+export interface Assertion {
+  readonly relation: "equal" | "atMost";
+  readonly left: Dim;
+  readonly right: Dim;
+  /** Which question it was, for messages. */
+  readonly what: string;
+}
+
 export interface Graph {
   readonly dims: readonly DimSource[];
   readonly nodes: readonly Node[];
   readonly outputs: readonly GraphOutput[];
+  readonly assertions?: readonly Assertion[];
 }
