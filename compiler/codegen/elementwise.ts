@@ -1,0 +1,86 @@
+/** Arithmetic of single elements: graph ops to kernel functions, for one lane or four; and constants that fill a shape. */
+import type { Graph, Node, NodeId } from "../../ir/graph.ts";
+import { bin, cast, float, int, mul, select, splat, sub, un } from "./kernel-build.ts";
+import type { BinaryFn, Expr, UnaryFn } from "./kernel-ir.ts";
+import { scalarOf, type Emitter } from "./elemental.ts";
+
+const unaryFns: ReadonlySet<string> = new Set([
+  "neg", "abs", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "tanh", "sigmoid", "erf", "floor", "ceil", "round", "sign", "not",
+]);
+const binaryFns: ReadonlySet<string> = new Set([
+  "add", "sub", "mul", "div", "max", "min", "pow", "eq", "ne", "lt", "le", "gt", "ge", "and", "or",
+]);
+
+/** The value of an elementwise node from its operands' values. */
+export function resolveElementwise(_emitter: Emitter, node: Node, args: readonly Expr[]): Expr {
+  const [a, b, c] = args;
+  if (node.op === "select") return select(a!, b!, c!);
+  if (node.op === "cast") return castTo(a!, node);
+  if (node.op === "mod") return a!.type.scalar === "i32" ? bin("imod", a!, b!) : floatMod(a!, b!);
+  if (node.op === "div" && a!.type.scalar === "i32") return bin("idiv", a!, b!);
+  if (node.op === "sign" && a!.type.scalar === "i32") return sub(cast(bin("gt", a!, wide(int(0), a!)), "i32"), cast(bin("lt", a!, wide(int(0), a!)), "i32"));
+  if (unaryFns.has(node.op)) return un(node.op as UnaryFn, a!);
+  if (binaryFns.has(node.op)) return bin(node.op as BinaryFn, a!, b!);
+  throw new RangeError(`${node.op} is not elementwise`);
+}
+
+const wide = (e: Expr, like: Expr): Expr => (like.type.lanes === 4 ? splat(e) : e);
+
+function castTo(a: Expr, node: Node): Expr {
+  const to = scalarOf(node.type.dtype);
+  if (to === "bool" && a.type.scalar !== "bool") return bin("ne", a, wide(a.type.scalar === "i32" ? int(0) : float(0), a));
+  if (a.type.scalar === "bool" && to !== "bool") {
+    const [one, zero] = to === "i32" ? [int(1), int(0)] : [float(1), float(0)];
+    return select(a, wide(one, a), wide(zero, a));
+  }
+  return cast(a, to);
+}
+
+/** a - b * floor(a / b): the result has the sign of b. */
+function floatMod(a: Expr, b: Expr): Expr {
+  return sub(a, mul(b, un("floor", bin("div", a, b))));
+}
+
+const memo = new WeakMap<Graph, Map<NodeId, number | undefined>>();
+
+/** The one number that fills a constant value, or undefined. */
+export function uniformValue(graph: Graph, nodes: ReadonlyMap<NodeId, Node>, id: NodeId): number | undefined {
+  let known = memo.get(graph);
+  if (!known) memo.set(graph, (known = new Map()));
+  if (known.has(id)) return known.get(id);
+  const value = computeUniform(graph, nodes, nodes.get(id)!);
+  known.set(id, value);
+  return value;
+}
+
+function computeUniform(graph: Graph, nodes: ReadonlyMap<NodeId, Node>, node: Node): number | undefined {
+  const arg = (i: number): number | undefined => uniformValue(graph, nodes, node.inputs[i]!);
+  switch (node.op) {
+    case "const":
+      return node.data.length > 0 && node.data.length <= 64 && node.data.every((x) => x === node.data[0]) ? node.data[0] : undefined;
+    case "reshape": case "permute": case "broadcast": case "slice":
+      return arg(0);
+    case "cast": {
+      const x = arg(0);
+      if (x === undefined) return undefined;
+      return node.type.dtype === "i32" ? Math.trunc(x) : node.type.dtype === "bool" ? Number(x !== 0) : x;
+    }
+    case "neg": {
+      const x = arg(0);
+      return x === undefined ? undefined : -x;
+    }
+    case "sqrt": case "rsqrt": {
+      const x = arg(0);
+      return x === undefined ? undefined : node.op === "sqrt" ? Math.sqrt(x) : 1 / Math.sqrt(x);
+    }
+    case "add": case "sub": case "mul": case "div": {
+      const x = arg(0), y = arg(1);
+      if (x === undefined || y === undefined || node.type.dtype === "i32" && node.op === "div") return undefined;
+      const r = node.op === "add" ? x + y : node.op === "sub" ? x - y : node.op === "mul" ? x * y : x / y;
+      return Number.isFinite(r) ? r : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
