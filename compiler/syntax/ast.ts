@@ -68,7 +68,7 @@ export type Declaration = DeclCommon &
         readonly kind: "GeneratorDecl"; readonly params: readonly Param[]; readonly keys: readonly Param[];
         readonly on?: Binder; readonly body: Block;
       }
-    /** `architecture Llama(c: LlamaConfig): CausalLM { ... }` and `module Block[D](c: Config) { ... }` */
+    /** `architecture Decoder(c: Config): CausalLM { ... }` and `module Block[D](c: Config) { ... }` */
     | {
         readonly kind: "Architecture" | "Module"; readonly dims: readonly DimParam[]; readonly params: readonly Param[];
         readonly role?: TypeExpr; readonly body: Block;
@@ -80,7 +80,7 @@ export type Declaration = DeclCommon &
         readonly kind: "Function"; readonly extern: boolean; readonly dims: readonly DimParam[]; readonly params: readonly Param[];
         readonly result?: TypeExpr; readonly value?: Expr; readonly body?: Block;
       }
-    /** `format peft for LoRA { ... }`: how files on disk map to a declaration */
+    /** `format disk for Low { ... }`: how files on disk map to a declaration */
     | { readonly kind: "Format"; readonly target: Name; readonly body: Block }
     /** A declaration that did not parse; it was reported, and the rest of the file is still checked. */
     | { readonly kind: "Broken" }
