@@ -1,0 +1,122 @@
+/** 03: where adapters sit, and composition. */
+import type { Span } from "../../base/source.ts";
+import { aOrAn, closest, error, expectedFound, here, moduleTable, names, plural, there, warning } from "../entry.ts";
+
+export const placementCodes = {
+  A0301: error("Unknown target", (p: { at: Span; name: string; base: string; under: string; modules: readonly string[]; declared?: Span; declaredLabel?: string }) => ({
+    labels: [here(p.at, "no module has this name"), ...there(p.declared, p.declaredLabel ?? "the modules come from here")],
+    ...(p.modules.length > 0
+      ? { body: `\`${p.base}\` has these modules under \`${p.under}\`:`, table: moduleTable(p.modules) }
+      : { body: `\`${p.base}\` has no modules under \`${p.under}\`.` }),
+    ...closest(p.at, p.name, p.modules),
+  }), `
+A selector is checked step by step against the module tree of its base. \`adapt explain FILE\` lists the sites.
+`),
+
+  A0302: error("Selector matches nothing", (p: { at: Span; selector: string; base: string; reason?: string; declared?: Span; declaredLabel?: string; help?: string }) => ({
+    labels: [here(p.at, "matches no site"), ...there(p.declared, p.declaredLabel ?? "the modules come from here")],
+    body: p.reason ?? `No module of \`${p.base}\` fits \`${p.selector}\`, so the adapter would change nothing.`,
+    help: p.help,
+  }), `
+An empty selection is an error: an adapter placed nowhere would silently do nothing.
+`),
+
+  A0303: error("Part of a selector matches nothing", (p: { at: Span; name: string; base: string; matched: number; modules: readonly string[] }) => ({
+    labels: [here(p.at, "this part matches no site")],
+    body: `The rest matches ${plural(p.matched, "module")} of \`${p.base}\`, but every part must match.`,
+    ...(p.modules.length > 0 ? { table: moduleTable(p.modules) } : {}),
+    ...closest(p.at, p.name, p.modules),
+  }), `
+With several targets, a misspelt one would otherwise be lost among those that match.
+`),
+
+  A0304: error("Index is beyond the modules", (p: { at: Span; index: string; path: string; count: number; declared?: Span; declaredLabel?: string }) => ({
+    labels: [here(p.at, `\`${p.path}\` has ${plural(p.count, "element")}`), ...there(p.declared, p.declaredLabel ?? "the count comes from here")],
+    table: expectedFound(p.count === 0 ? "none" : `0 to ${p.count - 1}`, p.index),
+  }), `
+Layers are counted from 0.
+`),
+
+  A0305: error("Site is of another kind", (p: { at: Span; site: string; expected: string; found: string; method: string; declared?: Span; help?: string }) => ({
+    labels: [here(p.at, `\`${p.site}\` is ${aOrAn(p.found)}`), ...there(p.declared, `\`${p.method}\` is for ${aOrAn(p.expected)}`)],
+    table: expectedFound(p.expected, p.found),
+    help: p.help,
+  }), `
+A method says what it can be placed on: \`on w: Linear[I -> O]\`.
+`),
+
+  A0306: error("Adapter is for another base", (p: { at: Span; adapter: string; adapterBase: string; base: string; declared?: Span; because?: Span; body?: string }) => ({
+    labels: [
+      here(p.at, `is placed on \`${p.adapterBase}\``), ...there(p.declared, `\`${p.adapter}\` is declared here`),
+      ...there(p.because, `the model is of \`${p.base}\``),
+    ],
+    body: p.body,
+    table: expectedFound(p.base, p.adapterBase),
+  }), `
+An adapter is placed on one base, and only models of that base can use it.
+`),
+
+  A0307: error("Read depends on its own write", (p: { at: Span; cycle: readonly string[]; write?: Span }) => ({
+    labels: [here(p.at, "read after the place that is written"), ...there(p.write, "written here")],
+    table: [[p.cycle.join(" -> ")]],
+  }), `
+What an adapter reads must be computed before what it writes.
+`),
+
+  A0308: error("Sites do not pair up", (p: { at: Span; other: Span; writes: number; reads: number; body?: string }) => ({
+    labels: [here(p.at, plural(p.reads, "site")), ...there(p.other, plural(p.writes, "site"))],
+    body: p.body ?? "With `on P reading Q`, equal wildcards pair by their index, and a path without a wildcard is read by all.",
+  }), `
+Each written site needs exactly one read site.
+`),
+
+  A0309: error("Tied weight would be changed at one end", (p: { at: Span; site: string; tied: string; declared?: Span }) => ({
+    labels: [here(p.at, `\`${p.site}\` shares its weight with \`${p.tied}\``), ...there(p.declared, "tied here")],
+    body: "Writing the shared weight through one module would change the other as well.",
+    help: `place the adapter on the output instead, or untie the modules`,
+  }), `
+Tied modules share one tensor.
+`),
+
+  A0310: error("Effect changes the shape", (p: { at: Span; what: string; expected: string; found: string; declared?: Span }) => ({
+    labels: [here(p.at, `${p.what} needs one shape`), ...there(p.declared, "changes the shape here")],
+    table: expectedFound(p.expected, p.found),
+    help: "use `then`, which lets the second see the first's output",
+  }), `
+Sums and weights of adapters add their effects on one value, so each must keep its shape.
+`),
+
+  A0311: error("Models are of different bases", (p: { at: Span; left: string; right: string; other?: Span }) => ({
+    labels: [here(p.at, `of \`${p.right}\``), ...there(p.other, `of \`${p.left}\``)],
+  }), `
+Adapters of two bases cannot act in one model.
+`),
+
+  A0312: error("Weight is read after a change", (p: { at: Span; adapter: string; because?: Span; becauseLabel?: string }) => ({
+    labels: [here(p.at, "no single weight is here any more"), ...there(p.because, p.becauseLabel ?? `\`${p.adapter}\` is not linear in its input`)],
+    help: "place the adapter that reads the weight first",
+  }), `
+A method that computes with the weight must come before adapters that are not linear maps.
+`),
+
+  A0313: warning("Order of adapters matters here", (p: { at: Span; first: string; second: string; sites: number }) => ({
+    labels: [here(p.at, "acts on the same sites")],
+    body: `\`${p.first}\` and \`${p.second}\` both change ${plural(p.sites, "site")} and do not commute; the one named first acts first.`,
+  }), `
+Two adapters that write one port and do not commute give other numbers in the other order.
+`),
+
+  A0314: error("Adapters are placed on nothing in common", (p: { at: Span; sites: readonly string[]; body: string }) => ({
+    labels: [here(p.at, "no common site")], body: p.body, table: p.sites.length > 0 ? [[names(p.sites)]] : undefined,
+  }), `
+This composition needs members that act at the same sites.
+`),
+
+  A0315: error("Pattern of the adapter fits no module", (p: { at: Span; file: string; field: string; pattern: string; body?: string; modules?: readonly string[] }) => ({
+    labels: [here(p.at, `\`${p.field}\` in its ${p.file} names none`)],
+    body: p.body ?? `\`${p.pattern}\` fits no module of the base.`,
+    ...(p.modules && p.modules.length > 0 ? { table: moduleTable(p.modules) } : {}),
+  }), `
+Every entry of \`target_modules\` and of the patterns in an adapter's config must fit a module of the base.
+`),
+};

@@ -1,0 +1,49 @@
+/** 04: routing. */
+import type { Span } from "../../base/source.ts";
+import { error, expectedFound, here, names, there, warning } from "../entry.ts";
+
+export const routingCodes = {
+  A0401: error("A merged adapter cannot be routed", (p: { at: Span; adapter: string; merged?: Span; rate: string }) => ({
+    labels: [here(p.at, `chosen anew for each ${p.rate}`), ...there(p.merged, `\`${p.adapter}\` becomes part of the weights here`)],
+    body: `After merging there is one weight for every ${p.rate}, with \`${p.adapter}\` always in it.`,
+    help: "route the adapter itself, without merging it first",
+  }), `
+Routing per token or sequence needs adapters beside the base.
+`),
+
+  A0402: warning("Adapter is never chosen", (p: { at: Span; adapter: string; because: Span; becauseLabel: string }) => ({
+    labels: [here(p.at, "never reached"), ...there(p.because, p.becauseLabel)],
+    body: `Arms are tried from top to bottom, so \`${p.adapter}\` would be loaded for nothing.`,
+    help: "move this arm up or remove it",
+  }), `
+The order of arms means everything: the first that fits is taken.
+`),
+
+  A0403: error("Switch does not cover every value", (p: { at: Span; missing: readonly string[]; type?: string; declared?: Span }) => ({
+    labels: [here(p.at, p.missing.length > 0 ? `nothing for ${names(p.missing, "and", 3)}` : "no arm for other values"), ...there(p.declared, "the values come from here")],
+    help: "add an arm `_ => none`",
+  }), `
+A \`switch\` has an arm for every value its key can have, or an arm \`_\`.
+`),
+
+  A0404: error("Number of candidates differs", (p: { at: Span; expected: string; found: string; declared?: Span }) => ({
+    labels: [here(p.at, `${p.found} candidates`), ...there(p.declared, `the gate has ${p.expected}`)],
+    table: expectedFound(p.expected, p.found),
+  }), `
+A router gives one weight per candidate, \`none\` included.
+`),
+
+  A0405: error("This way of mixing is not possible", (p: { at: Span; space: string; adapter: string; because?: Span; becauseLabel?: string; body?: string }) => ({
+    labels: [here(p.at, `\`${p.space}\` needs another kind of adapter`), ...there(p.because, p.becauseLabel ?? `\`${p.adapter}\` is the reason`)],
+    body: p.body,
+  }), `
+\`outputs\`, \`products\`, \`factors\` and \`weights\` are different programs, and each has its condition.
+`),
+
+  A0406: error("Request field is not declared", (p: { at: Span; field: string; inputs: readonly string[] }) => ({
+    labels: [here(p.at, "no input has this name")],
+    help: p.inputs.length > 0 ? `declare \`input ${p.field}: ...\`, or use ${names(p.inputs, "or")}` : `declare \`input ${p.field}: String\``,
+  }), `
+\`request.f\` needs a declaration \`input f: T\`.
+`),
+};
