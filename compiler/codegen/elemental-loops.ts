@@ -1,9 +1,10 @@
 /** Values that read a whole axis, as loops at one output element: the fallback that every op has. */
 import { constantOf, product, type Dim } from "../../ir/dim.ts";
 import type { Node } from "../../ir/graph.ts";
-import { add, and, bin, cast, dimExpr, div, eq, exprKey, f32Max, float, fma, int, lt, setStmt, sub, un } from "./kernel-build.ts";
+import { add, and, bin, cast, dimExpr, div, eq, exprKey, f32Max, float, fma, int, laneSum, lt, setStmt, splat, sub, un } from "./kernel-build.ts";
 import type { Expr } from "./kernel-ir.ts";
-import { scalarOf, type Emitter } from "./elemental.ts";
+import { scalarOf } from "./elementwise.ts";
+import type { Emitter } from "./elemental.ts";
 
 type Looping = Extract<Node, { op: "reduce" | "dot" | "softmax" | "cumsum" | "argmax" | "top_k" }>;
 
@@ -78,6 +79,7 @@ export function dotIndices(e: Emitter, node: Extract<Node, { op: "dot" }>, index
 function dot(e: Emitter, node: Extract<Node, { op: "dot" }>, index: readonly Expr[]): Expr {
   const shape = e.node(node.inputs[0]!).type.shape;
   const scalar = scalarOf(node.type.dtype);
+  if (isWideDot(e, node)) return wideDot(e, node, index, shape[shape.length - 1]!);
   return e.hoisted(index, () => {
     const acc = e.mutable("acc", scalar === "i32" ? int(0) : float(0));
     nest(e, node.contract.map(([a]) => shape[a]!), (at) => {
@@ -86,6 +88,25 @@ function dot(e: Emitter, node: Extract<Node, { op: "dot" }>, index: readonly Exp
       e.set(acc, scalar === "i32" ? add(acc, bin("mul", a, b)) : fma(a, b, acc));
     });
     return e.nameHere(acc);
+  });
+}
+
+/** Both operands are contracted along their last axis, a multiple of four. */
+function isWideDot(e: Emitter, node: Extract<Node, { op: "dot" }>): boolean {
+  const [x, y] = node.inputs.map((i) => e.node(i).type.shape) as [readonly Dim[], readonly Dim[]];
+  const [pair] = node.contract;
+  const k = constantOf(x[x.length - 1] ?? []);
+  return scalarOf(node.type.dtype) === "f32" && node.contract.length === 1 && pair![0] === x.length - 1 && pair![1] === y.length - 1 && k !== undefined && k > 0 && k % 4 === 0;
+}
+
+function wideDot(e: Emitter, node: Extract<Node, { op: "dot" }>, index: readonly Expr[], size: Dim): Expr {
+  return e.hoisted(index, () => {
+    const acc = e.mutable("acc", splat(float(0)));
+    e.loop("k", size, (k) => {
+      const { left, right } = dotIndices(e, node, index, [k]);
+      e.set(acc, fma(e.resolve4(node.inputs[0]!, left), e.resolve4(node.inputs[1]!, right), acc));
+    }, { step: 4 });
+    return e.nameHere(laneSum(acc));
   });
 }
 

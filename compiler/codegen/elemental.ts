@@ -7,11 +7,12 @@
  */
 import { add as addDims, constant, constantOf, product, type Dim } from "../../ir/dim.ts";
 import type { DType, Graph, Node, NodeId } from "../../ir/graph.ts";
-import { add, and, bin, cast, dimExpr, exprKey, float, int, load, lt, max, min, operands, select, splat, sub, typeOf, variable, vec } from "./kernel-build.ts";
-import { IndexMath } from "./index-math.ts";
-import { resolveElementwise, uniformValue } from "./elementwise.ts";
+import { add, and, bin, cast, dimExpr, exprKey, int, load, lt, max, min, select, splat, sub, vec } from "./kernel-build.ts";
+import { CodeBuilder } from "./code-builder.ts";
+import type { IndexMath } from "./index-math.ts";
+import { literal, resolveElementwise, scalarOf, uniformValue } from "./elementwise.ts";
 import { resolveLoop } from "./elemental-loops.ts";
-import type { Expr, Scalar, Stmt } from "./kernel-ir.ts";
+import type { Expr } from "./kernel-ir.ts";
 
 /** Where a value lies in memory. Values with one key share one binding. */
 export interface Stored {
@@ -28,6 +29,8 @@ export interface EmitterOptions {
   readonly graph: Graph;
   /** Where the value is read from, or undefined when it is computed in place. */
   stored(node: Node): Stored | undefined;
+  /** Where the state of an `append` lies. */
+  state(node: Extract<Node, { op: "append" }>): Stored;
 }
 
 export interface UsedBuffer {
@@ -38,38 +41,22 @@ export interface UsedBuffer {
   read: boolean;
 }
 
-interface Scope {
-  readonly kind: "block" | "for" | "if";
-  readonly stmts: Stmt[];
-  readonly names: Map<string, Expr>;
-}
-
-export const scalarOf = (d: DType): Scalar => (d === "i32" || d === "bool" ? d : "f32");
 const elementOf = (d: DType): "f32" | "i32" => (d === "i32" || d === "bool" ? "i32" : "f32");
 
-export class Emitter {
+type Override = (index: readonly Expr[], lanes: 1 | 4) => Expr;
+
+export class Emitter extends CodeBuilder {
   readonly graph: Graph;
-  readonly math: IndexMath;
   readonly #options: EmitterOptions;
   readonly #nodes: ReadonlyMap<NodeId, Node>;
   readonly #buffers = new Map<string, UsedBuffer>();
-  readonly #depth = new Map<string, number>();
-  readonly #counts = new Map<string, number>();
-  readonly #overrides = new Map<NodeId, (index: readonly Expr[]) => Expr>();
-  #scopes: Scope[] = [{ kind: "block", stmts: [], names: new Map() }];
+  readonly #overrides = new Map<NodeId, Override>();
 
   constructor(options: EmitterOptions) {
+    super();
     this.graph = options.graph;
     this.#options = options;
     this.#nodes = new Map(options.graph.nodes.map((n) => [n.id, n]));
-    this.math = new IndexMath({ name: (e, upper) => this.nameIndex(e, upper) });
-  }
-
-  // ---- code being built
-
-  /** Statements of the outermost scope; complete when all scopes are closed. */
-  get body(): readonly Stmt[] {
-    return this.#scopes[0]!.stmts;
   }
 
   get buffers(): readonly UsedBuffer[] {
@@ -82,136 +69,7 @@ export class Emitter {
     return n;
   }
 
-  push(...stmts: Stmt[]): void {
-    this.#scopes[this.#scopes.length - 1]!.stmts.push(...stmts);
-  }
-
-  /** Runs `build` inside a new scope and returns its statements. Values are not moved out of an `if`. */
-  scope(kind: "for" | "if" | "block", build: () => void): Stmt[] {
-    const inner: Scope = { kind, stmts: [], names: new Map() };
-    this.#scopes.push(inner);
-    build();
-    this.#scopes.pop();
-    return inner.stmts;
-  }
-
-  /** A counting loop from `from` (0 when absent) below `to`; `build` gets the counter. */
-  loop(hint: string, to: Dim | Expr, build: (i: Expr) => void, options: { from?: Expr; step?: number; unroll?: boolean; upper?: Dim } = {}): void {
-    const name = this.fresh(hint);
-    const upper = isExpr(to) ? options.upper : to;
-    const limit = isExpr(to) ? to : this.nameIndex(dimExpr(to), undefined);
-    const i = variable(name);
-    if (upper) this.math.setUpper(i, upper);
-    const body = this.scope("for", () => {
-      this.#depth.set(name, this.#scopes.length - 1);
-      build(i);
-    });
-    this.push({ k: "for", name, from: options.from ?? int(0), to: limit, step: options.step ?? 1, body, ...(options.unroll ? { unroll: true } : {}) });
-  }
-
-  when(cond: Expr, build: () => void, otherwise?: () => void): void {
-    const then = this.scope("if", build);
-    this.push({ k: "if", cond, then, ...(otherwise ? { otherwise: this.scope("if", otherwise) } : {}) });
-  }
-
-  /** A variable that statements change. */
-  mutable(hint: string, init: Expr): Expr {
-    const name = this.fresh(hint);
-    this.#depth.set(name, this.#scopes.length - 1);
-    this.push({ k: "var", name, type: init.type, init });
-    return variable(name, init.type);
-  }
-
-  set(target: Expr, value: Expr): void {
-    if (target.k !== "var") throw new TypeError("only a variable can be set");
-    this.push({ k: "set", name: target.name, value });
-  }
-
-  /** A name no other variable of this kernel has. */
-  fresh(hint: string): string {
-    const n = this.#counts.get(hint) ?? 0;
-    this.#counts.set(hint, n + 1);
-    return n === 0 && hint.length > 1 ? hint : `${hint}${n}`;
-  }
-
-  /** Declares a variable made elsewhere (a thread index) as known in the current scope. */
-  declare(e: Expr, upper?: Dim): void {
-    if (e.k === "var") this.#depth.set(e.name, this.#scopes.length - 1);
-    if (upper) this.math.setUpper(e, upper);
-  }
-
-  /** Binds a value to a name here or further out, once; trivial values stay as they are. */
-  name(e: Expr, hint = "v"): Expr {
-    if (e.k === "lit" || e.k === "var" || e.k === "dim" || (e.k === "splat" && e.a.k === "lit")) return e;
-    const key = exprKey(e);
-    for (let d = this.#scopes.length - 1; d >= 0; d--) {
-      const known = this.#scopes[d]!.names.get(key);
-      if (known) return known;
-    }
-    const depth = this.#homeOf(e);
-    const name = this.fresh(hint);
-    const v = variable(name, e.type);
-    this.#scopes[depth]!.stmts.push({ k: "let", name, value: e });
-    this.#scopes[depth]!.names.set(key, v);
-    this.#depth.set(name, depth);
-    return v;
-  }
-
-  nameIndex(e: Expr, upper: Dim | undefined): Expr {
-    const v = this.name(e, "i");
-    if (upper) this.math.setUpper(v, upper);
-    return v;
-  }
-
-  /** Like `name`, always in the current scope: for values that must not be computed earlier. */
-  nameHere(e: Expr, hint = "v"): Expr {
-    const name = this.fresh(hint);
-    this.#depth.set(name, this.#scopes.length - 1);
-    this.push({ k: "let", name, value: e });
-    return variable(name, e.type);
-  }
-
-  /** Runs `build` in the outermost scope where all of `index` is known, so that its loops are not repeated. */
-  hoisted<T>(index: readonly Expr[], build: () => T): T {
-    const depth = Math.max(this.#barrier(), ...index.map((e) => this.#homeOf(e)));
-    const inner = this.#scopes.splice(depth + 1);
-    const result = build();
-    this.#scopes.push(...inner);
-    return result;
-  }
-
-  /** A value computed once for a key in the scopes that can see it. */
-  cached(key: string, make: () => Expr): Expr {
-    for (let d = this.#scopes.length - 1; d >= 0; d--) {
-      const known = this.#scopes[d]!.names.get(key);
-      if (known) return known;
-    }
-    const made = make();
-    const home = made.k === "var" ? (this.#depth.get(made.name) ?? this.#scopes.length - 1) : this.#scopes.length - 1;
-    this.#scopes[Math.min(home, this.#scopes.length - 1)]!.names.set(key, made);
-    return made;
-  }
-
-  #homeOf(e: Expr): number {
-    const floor = this.#barrier();
-    let depth = floor;
-    const visit = (x: Expr): void => {
-      if (x.k === "var") depth = Math.max(depth, this.#depth.get(x.name) ?? 0);
-      else if (x.k === "subgroup") depth = this.#scopes.length - 1;
-      else if (x.k === "load" && this.#isMutable(x.buffer)) depth = this.#scopes.length - 1;
-      operands(x).forEach(visit);
-    };
-    visit(e);
-    return depth;
-  }
-
-  /** The outermost scope that values may move to: the innermost `if`, else the body. */
-  #barrier(): number {
-    for (let d = this.#scopes.length - 1; d > 0; d--) if (this.#scopes[d]!.kind !== "for") return d;
-    return 0;
-  }
-
-  #isMutable(buffer: string): boolean {
+  protected override isMutable(buffer: string): boolean {
     const used = [...this.#buffers.values()].find((b) => b.name === buffer);
     return !used || used.written;
   }
@@ -236,36 +94,28 @@ export class Emitter {
     const buffer = this.buffer(at, elementOf(node.type.dtype), true);
     const to = this.math.linear(index, at.shape ?? node.type.shape, at.offset);
     const stored = value.type.scalar === "bool" ? select(value, splatLike(int(1), value), splatLike(int(0), value)) : value;
-    this.push({ k: "store", buffer: buffer.name, index: this.#address(to), value: stored, ...(value.type.lanes === 4 ? { aligned: true } : {}) });
+    this.push({ k: "store", buffer: buffer.name, index: this.address(to), value: stored, ...(value.type.lanes === 4 ? { aligned: true } : {}) });
   }
 
   /** Reads a stored node. */
   fetch(node: Node, at: Stored, index: readonly Expr[], lanes: 1 | 4 = 1): Expr {
     const buffer = this.buffer(at, elementOf(node.type.dtype));
-    const from = this.#address(this.math.linear(index, at.shape ?? node.type.shape, at.offset));
+    const from = this.address(this.math.linear(index, at.shape ?? node.type.shape, at.offset));
     const value = load(buffer.name, from, buffer.element, lanes);
     return node.type.dtype === "bool" ? bin("ne", value, int(0)) : value;
-  }
-
-  /** Names the part of an address that the innermost loop does not change. */
-  #address(e: Expr): Expr {
-    const here = this.#scopes.length - 1;
-    if (this.#scopes[here]!.kind !== "for") return e;
-    const { early, late } = this.math.split(e, (a) => this.#homeOf(a) < here);
-    return late.k === "lit" ? this.name(early, "at") : early.k === "lit" || early.k === "var" ? e : add(this.name(early, "at"), late);
   }
 
   // ---- values
 
   /** Makes a node's value known to this kernel by other means: a tile's accumulator, a value in shared memory. */
-  override(node: NodeId, value: (index: readonly Expr[]) => Expr): void {
+  override(node: NodeId, value: Override): void {
     this.#overrides.set(node, value);
   }
 
   resolve(id: NodeId, index: readonly Expr[]): Expr {
     const node = this.node(id);
     const own = this.#overrides.get(id);
-    if (own) return own(index);
+    if (own) return own(index, 1);
     const uniform = uniformValue(this.graph, this.#nodes, id);
     if (uniform !== undefined) return literal(uniform, scalarOf(node.type.dtype));
     return this.cached(`n${id}[${index.map(exprKey).join(",")}]`, () => {
@@ -312,19 +162,12 @@ export class Emitter {
         const hot = bin("eq", this.resolve(x, index.slice(0, -1)), index[index.length - 1]!);
         return this.name(cast(hot, scalarOf(node.type.dtype)));
       }
-      case "append": {
-        const past = dimExpr([{ coef: 1, factors: ["P"] }]);
-        const t = index[node.axis]!;
-        const swap = (e: Expr): Expr[] => index.map((old, i) => (i === node.axis ? e : old));
-        const at = this.#options.stored(node);
-        if (at) return this.name(this.fetch(node, at, index));
-        const fresh = this.resolve(x, swap(this.nameIndex(max(sub(t, past), int(0)), shapeOf(0)[node.axis])));
-        return fresh;
-      }
+      case "append":
+        return this.#appended(node, index);
       case "reduce": case "dot": case "softmax": case "cumsum": case "argmax": case "top_k":
         return resolveLoop(this, node, index);
       default:
-        return this.name(resolveElementwise(this, node, node.inputs.map((i) => this.resolve(i, this.node(i).type.shape.length ? index : []))));
+        return this.name(resolveElementwise(node, node.inputs.map((i) => this.resolve(i, this.node(i).type.shape.length ? index : []))));
     }
   }
 
@@ -349,7 +192,8 @@ export class Emitter {
   }
 
   #compute4(node: Node, index: readonly Expr[]): Expr | undefined {
-    if (this.#overrides.has(node.id)) return undefined;
+    const own = this.#overrides.get(node.id);
+    if (own) return own(index, 4);
     const last = index.length - 1;
     const width = constantOf(node.type.shape[last]!);
     if (width === undefined || width % 4 !== 0) return undefined;
@@ -391,8 +235,18 @@ export class Emitter {
       case "reduce": case "dot": case "softmax": case "cumsum": case "argmax": case "top_k":
         return undefined;
       default:
-        return resolveElementwise(this, node, node.inputs.map((i) => this.resolve4(i, this.node(i).type.shape.length ? index : [])));
+        return resolveElementwise(node, node.inputs.map((i) => this.resolve4(i, this.node(i).type.shape.length ? index : [])));
     }
+  }
+
+  /** Rows before P are in the state, the others are computed here. */
+  #appended(node: Extract<Node, { op: "append" }>, index: readonly Expr[]): Expr {
+    const t = index[node.axis]!, past = dimExpr([{ coef: 1, factors: ["P"] }]);
+    const swap = (e: Expr): Expr[] => index.map((old, i) => (i === node.axis ? e : old));
+    const size = this.node(node.inputs[0]!).type.shape[node.axis]!;
+    const fresh = this.resolve(node.inputs[0]!, swap(this.nameIndex(max(sub(t, past), int(0)), size)));
+    const old = this.fetch(node, this.#options.state(node), swap(t));
+    return this.name(select(lt(t, past), old, fresh));
   }
 
   #sliced(e: Expr, start: Dim, step: number, size: Dim): Expr {
@@ -445,13 +299,7 @@ export class Emitter {
   }
 }
 
-const isExpr = (e: Dim | Expr): e is Expr => !Array.isArray(e);
 const splatLike = (e: Expr, like: Expr): Expr => (like.type.lanes === 4 ? splat(e) : e);
-
-/** A number as a literal of a scalar type. */
-export function literal(value: number, scalar: Scalar): Expr {
-  return scalar === "i32" ? int(value) : scalar === "bool" ? { k: "lit", type: typeOf("bool"), value: value ? 1 : 0 } : float(value);
-}
 
 /** Turns a flat element number into an index of a shape. */
 export function delinearize(math: IndexMath, flat: Expr, shape: readonly Dim[]): Expr[] {

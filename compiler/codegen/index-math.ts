@@ -19,6 +19,8 @@ export interface IndexScope {
 export class IndexMath {
   readonly #atoms = new Map<string, Expr>();
   readonly #upper = new Map<string, Dim>();
+  /** Quotient and remainder atoms by their key: q * by + r is the value again. */
+  readonly #pairs = new Map<string, { readonly remainder: string; readonly value: string; readonly by: Dim }>();
   readonly #scope: IndexScope;
 
   constructor(scope: IndexScope) {
@@ -42,7 +44,7 @@ export class IndexMath {
 
   /** `sum(index[i] * stride[i])` of a row-major shape, plus `offset`. */
   linear(index: readonly Expr[], shape: readonly Dim[], offset: number = 0): Expr {
-    return this.#expr(this.#linear(index, shape, offset));
+    return this.#expr(this.#recombine(this.#linear(index, shape, offset)));
   }
 
   /** The same place in another shape of equal size: axes are matched in groups of equal products. */
@@ -50,7 +52,7 @@ export class IndexMath {
     const out: Expr[] = [];
     for (const [f, t] of groups(from, to)) {
       const sizes = to.slice(t[0], t[1]);
-      let rest = this.#linear(index.slice(f[0], f[1]), from.slice(f[0], f[1]), 0);
+      let rest = this.#recombine(this.#linear(index.slice(f[0], f[1]), from.slice(f[0], f[1]), 0));
       const parts: Expr[] = [];
       for (let i = sizes.length - 1; i >= 0; i--) {
         if (i === 0) {
@@ -86,6 +88,27 @@ export class IndexMath {
       stride = mulDims(stride, shape[i]!);
     }
     return sum;
+  }
+
+  /** Replaces `c * by * (x / by) + c * (x mod by)` by `c * x`. */
+  #recombine(p: Poly): Poly {
+    for (const t of p.values()) {
+      for (const a of t.atoms) {
+        const pair = this.#pairs.get(a);
+        if (!pair || pair.by.length !== 1) continue;
+        const others = [...t.atoms];
+        others.splice(others.indexOf(a), 1);
+        const by = [...this.#dim(pair.by).values()][0]!;
+        if (t.coef % by.coef !== 0 || !by.atoms.every((b) => others.includes(b))) continue;
+        for (const b of by.atoms) others.splice(others.indexOf(b), 1);
+        const coef = t.coef / by.coef;
+        const partner = p.get([...others, pair.remainder].sort().join("*"));
+        if (!partner || partner.coef !== coef) continue;
+        const rest = [...p.values()].filter((x) => x !== t && x !== partner);
+        return this.#recombine(collect([...rest, { coef, atoms: [...others, pair.value] }]));
+      }
+    }
+    return p;
   }
 
   #atom(e: Expr): Poly {
@@ -197,6 +220,10 @@ export class IndexMath {
     const by = this.#expr(this.#dim(q));
     const floor = this.#scope.name(bin("idiv", value, by), upper);
     const rem = this.#scope.name(bin("imod", value, by), q);
+    if (floor.k === "var" && rem.k === "var" && value.k !== "lit") {
+      this.#atom(value);
+      this.#pairs.set(exprKey(floor), { remainder: exprKey(rem), value: exprKey(value), by: q });
+    }
     return [plus(quotient, this.#poly(floor)), this.#poly(rem)];
   }
 
