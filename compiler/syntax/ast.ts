@@ -82,8 +82,11 @@ export type Declaration = DeclCommon &
       }
     /** `format disk for Low { ... }`: how files on disk map to a declaration */
     | { readonly kind: "Format"; readonly target: Name; readonly body: Block }
-    /** A declaration that did not parse; it was reported, and the rest of the file is still checked. */
-    | { readonly kind: "Broken" }
+    /**
+     * A declaration that did not parse; it was reported, and the rest of the file is still checked. `word` is the keyword it began
+     * with, and its name (empty when there was none) still stands for something, so that uses of it are not reported again.
+     */
+    | { readonly kind: "Broken"; readonly word: string }
   );
 export type DeclarationKind = Declaration["kind"];
 export type DeclarationOf<K extends DeclarationKind> = Extract<Declaration, { kind: K }>;
@@ -113,7 +116,7 @@ export type Statement = { readonly span: Span; readonly doc?: string } & (
   | { readonly kind: "IfStmt"; readonly condition: Expr; readonly then: Block; readonly otherwise?: Block }
   /** `require D % h == 0 else "message"` */
   | { readonly kind: "RequireStmt"; readonly condition: Expr; readonly message?: Expr }
-  /** A word and operands the checker of that declaration knows: `reads "LlamaForCausalLM"`, `ignores a, b`, `tensor A = "..."`, `port q = x` */
+  /** A word and operands the checker of that declaration knows: `reads "LlamaForCausalLM"`, `ignores a, b`, `tensor A = "..."`, `port q = x`; the word `...` stands for statements left out */
   | { readonly kind: "ClauseStmt"; readonly word: Name; readonly operands: readonly Expr[]; readonly value?: Expr; readonly condition?: Expr }
 );
 export type StatementKind = Statement["kind"];
@@ -152,9 +155,12 @@ export type Expr =
       | { readonly kind: "MemberSet"; readonly of: Expr; readonly names: readonly Name[] }
       /** `x[i]`, `layers[*]`, `layers[8..]`, `layers[* except 0]`, `x[.., 0]` */
       | { readonly kind: "Index"; readonly of: Expr; readonly items: readonly IndexItem[] }
+      /** `f(x, k: 2)`; `base y`, a port's unadapted value, is a call of `base` */
       | { readonly kind: "Call"; readonly callee: Expr; readonly args: readonly Argument[] }
-      /** `route(gate) { law, code }`, `of { law: 1.0 }` entries are arguments: name optional */
+      /** `route(gate) { law, code }`: entries are arguments, name optional */
       | { readonly kind: "Braced"; readonly head: Expr; readonly entries: readonly Argument[] }
+      /** Braces without a head: the members of `of { law: 1.0, code }`, `except {0, 3}` */
+      | { readonly kind: "Braces"; readonly entries: readonly Argument[] }
       | { readonly kind: "List"; readonly items: readonly Expr[] }
       /** `[P; k]`: joined along the token axis */
       | { readonly kind: "Join"; readonly items: readonly Expr[] }
@@ -176,9 +182,9 @@ export type Expr =
       | { readonly kind: "From"; readonly what: Expr; readonly path: StringLit; readonly as?: Name }
       | { readonly kind: "Of"; readonly what: Expr; readonly members: Expr }
       | { readonly kind: "RelativeTo"; readonly what: Expr; readonly base: Expr }
-      /** `per token`, `every 2 steps`, `at each site`, `at <selector>`, `per layer`, `once` */
+      /** `per token`, `every 2 steps`, `at each site`, `at <selector>`, `per layer`, `once`, `from pass` ("earlier pass") */
       | { readonly kind: "Timing"; readonly what: Expr; readonly every?: Expr; readonly unit: Name }
-      | { readonly kind: "At"; readonly what: Expr; readonly where: "each site" | "once" | Expr }
+      | { readonly kind: "At"; readonly what: Expr; readonly where: "each site" | "once" | "earlier pass" | Expr }
       | { readonly kind: "BrokenExpr" }
     ));
 export type ExprKind = Expr["kind"];

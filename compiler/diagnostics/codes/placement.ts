@@ -119,4 +119,22 @@ This composition needs members that act at the same sites.
   }), `
 Every entry of \`target_modules\` and of the patterns in an adapter's config must fit a module of the base.
 `),
+
+  A0316: warning("Entry of the adapter's config has no effect", (p: { at: Span; file: string; field: string; pattern: string; body?: string; modules?: readonly string[] }) => ({
+    labels: [here(p.at, `\`${p.field}\` in its ${p.file}`)],
+    body: p.body ?? `\`${p.pattern}\` fits no module of the base.`,
+    ...(p.modules && p.modules.length > 0 ? { table: moduleTable(p.modules) } : {}),
+  }), `
+The tensors of the directory are complete without this entry, so the numbers are those of its author. The entry itself
+says something about modules that do not exist, and may be misspelt.
+`),
+
+  A0317: warning("Entries of a pattern overlap", (p: { at: Span; field: string; wins: string; loses: string; path: string }) => ({
+    labels: [here(p.at, `two entries of \`${p.field}\` fit one module`)],
+    body: `Both fit \`${p.path}\`, and the first in the file wins, as in PEFT:`,
+    table: [["taken", p.wins], ["passed over", p.loses]],
+    note: "Programs that save the config again with sorted keys may change which one is first.",
+  }), `
+The order of the entries of \`rank_pattern\` and \`alpha_pattern\` has a meaning: the first that fits a module is taken.
+`),
 };

@@ -1,0 +1,271 @@
+/**
+ * Text -> syntax tree. Never throws on any text: a declaration with a mistake is reported and becomes `Broken`, and all
+ * others are in the tree.
+ */
+import { tokenMatcher, type ILexingError, type IToken } from "chevrotain";
+import { parseItem } from "../../grammar/parser.ts";
+import * as t from "../../grammar/tokens.ts";
+import { placeOf } from "../base/lines.ts";
+import type { SourceFile, Span } from "../base/source.ts";
+import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import type * as ast from "./ast.ts";
+import { Cst, tokenSpan } from "./cst.ts";
+import { buildDeclaration, buildImport, type DocAbove } from "./declarations.ts";
+import { explainMistake } from "./explain.ts";
+import { buildString } from "./expressions.ts";
+import { bracketProblem, cutItems, headOf, NESTING_LIMIT } from "./items.ts";
+import { decodeString } from "./strings.ts";
+
+export const editions: readonly number[] = [2026];
+export const experiments: readonly string[] = [];
+
+export interface Parsed {
+  readonly value: ast.File;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Comments in order of the text; the formatter keeps them. */
+  readonly comments: readonly Span[];
+}
+
+export function parse(file: SourceFile): Parsed {
+  return new Builder(file).build();
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+class Builder {
+  readonly #file: SourceFile;
+  readonly #diagnostics = new Diagnostics();
+  readonly #tokens: readonly IToken[];
+  readonly #comments: readonly IToken[];
+  readonly #lexing: readonly ILexingError[];
+  readonly #docs: Docs;
+  readonly #imports: ast.Import[] = [];
+  readonly #declarations: ast.Declaration[] = [];
+  readonly #experiments: ast.StringLit[] = [];
+  #edition: ast.File["edition"];
+  #firstDeclaration: Span | undefined;
+
+  constructor(file: SourceFile) {
+    this.#file = file;
+    const { tokens, groups, errors } = t.lexer.tokenize(file.text);
+    this.#tokens = tokens;
+    this.#comments = groups["comments"] ?? [];
+    this.#lexing = errors;
+    this.#docs = new Docs(file, this.#comments);
+  }
+
+  build(): Parsed {
+    const items = cutItems(this.#tokens);
+    const first = items[0]?.[0];
+    if (first?.tokenType !== t.Kw.edition) {
+      const at = first ? tokenSpan(this.#file, first) : { file: this.#file, start: 0, end: 0 };
+      this.#diagnostics.report("A0001", { at, edition: editions[editions.length - 1] ?? 0 });
+    }
+    for (const [i, item] of items.entries()) {
+      const next = items[i + 1]?.[0]?.startOffset ?? Number.POSITIVE_INFINITY;
+      this.#item(item, i, { from: i === 0 ? 0 : (item[0]?.startOffset ?? 0), to: next });
+    }
+    if (items.length === 0) this.#lexicalProblems([], { from: 0, to: Number.POSITIVE_INFINITY });
+    for (const span of this.#docs.loose(items, this.#tokens)) this.#diagnostics.report("A0013", { at: span });
+    const value: Writable<ast.File> = {
+      kind: "File", span: { file: this.#file, start: 0, end: this.#file.text.length }, experiments: this.#experiments,
+      imports: this.#imports, declarations: this.#declarations,
+    };
+    if (this.#edition) value.edition = this.#edition;
+    return { value, diagnostics: this.#diagnostics.items, comments: this.#comments.map((token) => tokenSpan(this.#file, token)) };
+  }
+
+  /** Reads one item into the tree; `range` is the text that is its own. */
+  #item(tokens: IToken[], index: number, range: { readonly from: number; readonly to: number }): void {
+    const { word, name } = headOf(tokens);
+    const known = word !== undefined && itemWords.has(word.image);
+    const lexical = this.#lexicalProblems(tokens, range);
+    if (!known && word) {
+      if (lexical) return;
+      this.#unknownItem(word, tokens);
+      return;
+    }
+    const bracket = bracketProblem(tokens);
+    const { cst, mistakes } = bracket?.kind === "deep" ? { cst: undefined, mistakes: [] } : parseItem(tokens);
+    const [mistake] = mistakes;
+    if (bracket) this.#bracket(bracket, mistake?.found);
+    else if (mistake && !lexical) this.#mistake(tokens, mistake);
+    if (bracket || mistake || !cst) this.#broken(tokens, word, name);
+    else this.#accept(new Cst(cst, this.#file).only(), index);
+  }
+
+  #accept(cst: Cst, index: number): void {
+    switch (cst.rule) {
+      case "edition": return this.#readEdition(cst, index);
+      case "use": return this.#readUse(cst);
+      case "importing": {
+        if (this.#firstDeclaration) this.#diagnostics.report("A0017", { at: cst.span, first: this.#firstDeclaration });
+        this.#imports.push(buildImport(cst));
+        return;
+      }
+      default: {
+        this.#firstDeclaration ??= cst.span;
+        const declaration = buildDeclaration(cst, this.#docs.above);
+        this.#checkName(declaration.name);
+        this.#declarations.push(declaration);
+      }
+    }
+  }
+
+  #readEdition(cst: Cst, index: number): void {
+    const token = cst.token("NumberToken");
+    const at = tokenSpan(this.#file, token);
+    if (index > 0) {
+      this.#diagnostics.report("A0003", { at: cst.span, label: this.#edition ? "the edition is given already" : "the edition comes first", help: "remove this line" });
+      return;
+    }
+    const year = Number(token.image);
+    if (!editions.includes(year)) this.#diagnostics.report("A0002", { at, year: token.image, editions });
+    this.#edition = { year, span: cst.span };
+  }
+
+  #readUse(cst: Cst): void {
+    const word = cst.token("Word");
+    if (word.image !== "experimental") {
+      this.#diagnostics.report("A0003", { at: tokenSpan(this.#file, word), label: "expected `experimental` after `use`" });
+      return;
+    }
+    const name = buildString(cst, cst.token("StringToken"));
+    if (!experiments.includes(name.value)) this.#diagnostics.report("A0018", { at: name.span, name: name.value, experiments });
+    this.#experiments.push(name);
+  }
+
+  #checkName({ text, span }: ast.Name): void {
+    if ((t.reservedWords as readonly string[]).includes(text) || (t.expressionWords as readonly string[]).includes(text)) {
+      this.#diagnostics.report("A0009", { at: span, word: text });
+    }
+  }
+
+  #broken(tokens: readonly IToken[], word: IToken | undefined, name: IToken | undefined): void {
+    const first = tokens[0];
+    const last = tokens[tokens.length - 1];
+    if (!first || !last || !word || !(t.declarationWords as readonly string[]).includes(word.image)) return;
+    const span = { file: this.#file, start: first.startOffset, end: tokenSpan(this.#file, last).end };
+    this.#firstDeclaration ??= span;
+    this.#declarations.push({
+      kind: "Broken", word: word.image, span, exported: tokens.some((token) => token.tokenType === t.Kw.export), attributes: [], suppress: [],
+      name: name ? { text: name.image, span: tokenSpan(this.#file, name) } : { text: "", span: tokenSpan(this.#file, word) },
+    });
+  }
+
+  // ---------------------------------------------------------------- what is reported
+
+  #unknownItem(word: IToken, tokens: readonly IToken[]): void {
+    const at = tokenSpan(this.#file, word);
+    if (/^[)\]}]$/.test(word.image)) this.#diagnostics.report("A0007", { at, close: word.image });
+    else if (tokens[0]?.tokenType === t.Kw.export && tokens.length === 1) {
+      this.#diagnostics.report("A0003", { at, label: "expected a declaration after `export`" });
+    } else this.#diagnostics.report("A0011", { at, word: word.image, words: [...itemWords] });
+  }
+
+  #bracket(problem: NonNullable<ReturnType<typeof bracketProblem>>, found: IToken | undefined): void {
+    const span = (token: IToken): Span => tokenSpan(this.#file, token);
+    if (problem.kind === "deep") this.#diagnostics.report("A0016", { at: span(problem.at), limit: NESTING_LIMIT });
+    else if (problem.kind === "extra") {
+      this.#diagnostics.report("A0007", {
+        at: span(problem.close), close: problem.close.image, ...(problem.open && { open: span(problem.open), openText: problem.open.image }),
+      });
+    } else {
+      const end = [found, problem.at].filter((token) => token !== undefined && token.startOffset > problem.open.startOffset)[0];
+      this.#diagnostics.report("A0006", { at: span(problem.open), open: problem.open.image, close: problem.close, ...(end && { end: span(end) }) });
+    }
+  }
+
+  #mistake(tokens: IToken[], mistake: Parameters<typeof explainMistake>[2]): void {
+    const { found, previous } = mistake;
+    const unit = previous !== undefined && previous.tokenType === t.NumberToken && tokenMatcher(found, t.Word) && previous.endLine === found.startLine;
+    if (unit && previous.endOffset !== undefined && /^[A-Za-z]{1,4}$/.test(found.image)) {
+      if (found.startOffset === previous.endOffset + 1 || /^([KMGT]i?)?b$|^[kmgt]i?b$|^[mun]?sec?$/i.test(found.image)) {
+        this.#diagnostics.report("A0010", { at: tokenSpan(this.#file, found), unit: found.image, units: t.units });
+        return;
+      }
+    }
+    this.#diagnostics.report("A0003", explainMistake(this.#file, tokens, mistake));
+  }
+
+  /** Characters and strings that are wrong by themselves; says whether there were any. */
+  #lexicalProblems(tokens: readonly IToken[], range: { readonly from: number; readonly to: number }): boolean {
+    let any = false;
+    for (const { offset, length } of this.#lexing) {
+      if (offset < range.from || offset >= range.to) continue;
+      any = true;
+      const text = this.#file.text.slice(offset, offset + length);
+      const character = [...text][0] ?? text;
+      this.#diagnostics.report("A0004", { at: { file: this.#file, start: offset, end: offset + length }, character, ...meant(this.#file, offset, character) });
+    }
+    for (const token of tokens) {
+      if (!tokenMatcher(token, t.StringToken)) continue;
+      const at = tokenSpan(this.#file, token);
+      if (token.tokenType === t.OpenString) {
+        any = true;
+        this.#diagnostics.report("A0005", { at });
+      } else if (token.tokenType === t.QuotedString) {
+        any = true;
+        const text = `"${token.image.slice(1, -1).replaceAll('"', '\\"')}"`;
+        this.#diagnostics.report("A0004", {
+          at, character: "'", help: "strings stand between `\"`", fix: { title: "Use double quotes", edits: [{ span: at, text }] },
+        });
+      }
+      for (const [offset, length] of decodeString(token.image).wrong) {
+        any = true;
+        const start = token.startOffset + offset;
+        this.#diagnostics.report("A0008", { at: { file: this.#file, start, end: start + length }, escape: token.image.slice(offset, offset + length) });
+      }
+    }
+    return any;
+  }
+}
+
+const itemWords = new Set<string>([...t.declarationWords, ...t.outerWords]);
+
+/** Characters that editors and papers use for signs of the language. */
+const lookalikes: Readonly<Record<string, string>> = {
+  "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "×": "*", "·": "*", "→": "->", "⇒": "=>", "≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "–": "-",
+  "…": "..", "#": "//", "&": "and", "|": "or", "!": "not", "÷": "/",
+};
+
+function meant(file: SourceFile, start: number, character: string): Pick<Parameters<Diagnostics["report"]>[1] & { help: string; fix: Diagnostic["fix"] }, "help" | "fix"> | object {
+  const text = lookalikes[character];
+  if (text === undefined) return {};
+  const help = character === "#" ? "comments begin with `//`" : `write \`${text}\``;
+  return { help, fix: { title: `Write \`${text}\``, edits: [{ span: { file, start, end: start + character.length }, text }] } };
+}
+
+/** Doc comments (`///`) by line. */
+class Docs {
+  readonly #file: SourceFile;
+  readonly #lines = new Map<number, IToken>();
+
+  constructor(file: SourceFile, comments: readonly IToken[]) {
+    this.#file = file;
+    for (const comment of comments) if (/^\/\/\/(?!\/)/.test(comment.image)) this.#lines.set(comment.startLine ?? 0, comment);
+  }
+
+  /** The text of the doc comment whose last line is the one above an offset. */
+  readonly above: DocAbove = (offset) => {
+    const rows: string[] = [];
+    for (let line = placeOf(this.#file, offset).line - 1; ; line--) {
+      const comment = this.#lines.get(line);
+      if (!comment) break;
+      rows.unshift(comment.image.slice(3).replace(/^ /, "").trimEnd());
+    }
+    return rows.length > 0 ? rows.join("\n") : undefined;
+  };
+
+  /** Doc comments at the outer level that no declaration follows. */
+  loose(items: readonly IToken[][], tokens: readonly IToken[]): Span[] {
+    const starts = new Set(items.flat().map((token) => token.startLine));
+    const found: Span[] = [];
+    for (const [line, comment] of this.#lines) {
+      if (this.#lines.has(line + 1) || starts.has(line + 1)) continue;
+      const inside = items.some((item) => (item[0]?.startOffset ?? 0) < comment.startOffset && comment.startOffset < (item[item.length - 1]?.startOffset ?? 0));
+      if (!inside && tokens.length >= 0) found.push(tokenSpan(this.#file, comment));
+    }
+    return found;
+  }
+}

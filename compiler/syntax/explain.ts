@@ -1,0 +1,148 @@
+/** Syntax mistakes in the user's words: what was expected where, and the edit that makes the item parse. */
+import { EOF, tokenMatcher, type IToken } from "chevrotain";
+import { parseItem, type Mistake } from "../../grammar/parser.ts";
+import * as t from "../../grammar/tokens.ts";
+import type { SourceFile, Span } from "../base/source.ts";
+import type { Fix } from "../diagnostics/diagnostic.ts";
+import type { ParamsOf } from "../diagnostics/registry.ts";
+import { closeNames } from "../diagnostics/suggest.ts";
+import { tokenSpan } from "./cst.ts";
+import { headOf } from "./items.ts";
+
+const labels = new Map(t.allTokens.map((token) => [token.name, token.LABEL ?? token.name]));
+/** Productions that list things, by what closes them. */
+const listOf: Readonly<Record<string, string>> = {
+  args: "RParen", params: "RParen", entries: "RBrace", nameSet: "RBrace", importing: "RBrace", list: "RBracket", index: "RBracket",
+  dims: "RBracket", dimParams: "RBracket", switching: "RBrace",
+};
+const nameTokens = new Set(["Word", "NameWord", "Identifier"]);
+const signs: readonly string[] = ["=", ":", "=>", "->", "==", ";", ",", "."];
+
+/** The parameters of A0003 for a mistake in an item. */
+export function explainMistake(file: SourceFile, tokens: IToken[], mistake: Mistake): ParamsOf<"A0003"> {
+  const { found, previous } = mistake;
+  const atEnd = found.tokenType === EOF || (previous !== undefined && previous.endLine !== found.startLine && !tokenMatcher(found, t.RBrace));
+  const at: Span = atEnd && previous ? after(file, previous) : tokenSpan(file, found);
+  const label = labelOf(tokens, mistake, atEnd);
+  const fix = findFix(file, tokens, mistake);
+  return { at, label, ...(fix && { help: fix.help, fix: fix.fix }), ...keywordHint(tokens, mistake, fix !== undefined) };
+}
+
+function after(file: SourceFile, token: IToken): Span {
+  const { end } = tokenSpan(file, token);
+  return { file, start: end, end };
+}
+
+// ---------------------------------------------------------------- words
+
+function labelOf(tokens: readonly IToken[], mistake: Mistake, atEnd: boolean): string {
+  const { word, name } = headOf(tokens);
+  const rule = mistake.rules[mistake.rules.length - 1] ?? "item";
+  const kind = word?.image ?? "item";
+  const { previous, found } = mistake;
+  const place = placeAfter(previous, word, name);
+  const closer = listOf[rule];
+  if (closer !== undefined && mistake.expected.length === 1 && mistake.expected[0] === closer) {
+    const lead = rule === "dims" || rule === "dimParams" ? "`,`, `->` or" : rule === "list" ? "`,`, `;` or" : "`,` or";
+    return `expected ${lead} ${labels.get(closer)}${atEnd ? "" : " before this"}`;
+  }
+  if (mistake.expected.length === 0) return atEnd ? `nothing more is expected ${place}` : `does not continue this ${kind}`;
+  if (mistake.expected.some((token) => token === "NumberToken") && mistake.expected.length > 3) return `expected ${valueOf(rule, kind, previous)} ${place}`;
+  if (rule === "typeExpression") return `expected a type ${place}`;
+  if (rule === "declaration" && mistake.expected.length > 4) return previous?.image === "export" ? "expected a declaration after `export`" : "expected a declaration here";
+  if (rule === "paramStatement" || rule === "statement" || rule === "block") return blockLabel(rule, mistake, place);
+  if (mistake.expected.length === 1 && nameTokens.has(mistake.expected[0] ?? "")) {
+    if (previous === word) return found.tokenType === EOF || atEnd ? `expected a name after \`${kind}\`` : `expected the name of the ${kind} here`;
+    return `expected a name ${place}`;
+  }
+  const wanted = [...new Set(mistake.expected.map((token) => labels.get(token) ?? token))].slice(0, 4);
+  return `expected ${join(wanted)} ${place}`;
+}
+
+function blockLabel(rule: string, mistake: Mistake, place: string): string {
+  if (rule !== "paramStatement") return "expected an equation or a member here";
+  const [first] = mistake.expected;
+  return first === "Colon" ? `expected \`:\` and a shape ${place}` : `expected ${labels.get(first ?? "") ?? "more"} ${place}`;
+}
+
+/** "after the name of the adapter", "after `rank`". */
+function placeAfter(previous: IToken | undefined, word: IToken | undefined, name: IToken | undefined): string {
+  if (!previous) return "here";
+  if (previous === name && word) return `after the name of the ${word.image}`;
+  return previous.image.length > 24 ? "here" : `after \`${previous.image}\``;
+}
+
+function valueOf(rule: string, kind: string, previous: IToken | undefined): string {
+  if (previous?.tokenType === t.Equal && ["base", "adapter", "model", "router", "generator"].includes(kind)) return kind === "adapter" ? "an adapter" : `a ${kind}`;
+  if (rule === "selector" || previous?.tokenType === t.Kw.on) return "modules";
+  return "a value";
+}
+
+function join(list: readonly string[]): string {
+  return list.length < 2 ? list.join("") : `${list.slice(0, -1).join(", ")} or ${list[list.length - 1]}`;
+}
+
+/** A keyword used where it means something else. */
+function keywordHint(tokens: readonly IToken[], mistake: Mistake, fixed: boolean): { readonly body?: string } {
+  const { found } = mistake;
+  if (fixed || !mistake.expected.includes("NumberToken")) return {};
+  const word = (t.expressionWords as readonly string[]).includes(found.image);
+  return word ? { body: `\`${found.image}\` is a word of the language and stands for no value.` } : {};
+}
+
+// ---------------------------------------------------------------- fixes
+
+interface Edit { readonly start: number; readonly end: number; readonly text: string; readonly help: string; readonly title: string }
+
+/** The first small edit after which the whole item parses. */
+function findFix(file: SourceFile, tokens: readonly IToken[], mistake: Mistake): { readonly help: string; readonly fix: Fix } | undefined {
+  for (const edit of candidates(file, tokens, mistake)) {
+    if (!parsesAfter(file, tokens, edit)) continue;
+    const span = { file, start: edit.start, end: edit.end };
+    return { help: edit.help, fix: { title: edit.title, edits: [{ span, text: edit.text }] } };
+  }
+  return undefined;
+}
+
+function* candidates(file: SourceFile, tokens: readonly IToken[], mistake: Mistake): Generator<Edit> {
+  const { found, previous, expected } = mistake;
+  const rule = mistake.rules[mistake.rules.length - 1] ?? "";
+  const foundSpan = tokenSpan(file, found);
+  const real = found.tokenType !== EOF;
+  const wantedSigns = expected.map((token) => plainSign(token)).filter((text) => text !== undefined);
+  if (real && tokenMatcher(found, t.Word)) {
+    const words = [...t.expressionWords, ...(mistake.rules.includes("clause") ? ["to"] : []), "init"];
+    for (const close of closeNames(found.image, words)) {
+      yield { ...foundSpan, text: close, help: `did you mean \`${close}\`?`, title: `Change \`${found.image}\` to \`${close}\`` };
+    }
+  }
+  if (real && signs.includes(found.image)) {
+    for (const wanted of [...wantedSigns, ...(rule === "args" || rule === "entries" ? [":"] : [])]) {
+      if (signs.includes(wanted)) yield { ...foundSpan, text: wanted, help: `write \`${wanted}\` instead of \`${found.image}\``, title: `Change \`${found.image}\` to \`${wanted}\`` };
+    }
+  }
+  const end = previous ? tokenSpan(file, previous).end : foundSpan.start;
+  const closer = listOf[rule];
+  const inserts = closer !== undefined && expected[0] === closer ? [",", ...wantedSigns] : wantedSigns;
+  for (const sign of inserts) {
+    const text = sign === "," || sign === ":" || /^[)\]}]$/.test(sign) ? sign : ` ${sign}`;
+    yield { start: end, end, text, help: `add \`${sign}\``, title: `Add \`${sign}\`` };
+  }
+  if (real && (signs.includes(found.image) || /^[)\]}]$/.test(found.image))) {
+    yield { ...foundSpan, text: "", help: `remove \`${found.image}\``, title: `Remove \`${found.image}\`` };
+  }
+}
+
+function plainSign(token: string): string | undefined {
+  const label = labels.get(token) ?? "";
+  return /^`.*`$/.test(label) && !/^`[a-z]{5,}`$/.test(label) ? label.slice(1, -1) : undefined;
+}
+
+function parsesAfter(file: SourceFile, tokens: readonly IToken[], edit: Edit): boolean {
+  const start = tokens[0]?.startOffset ?? 0;
+  const last = tokens[tokens.length - 1];
+  const end = Math.max(edit.end, last ? tokenSpan(file, last).end : start);
+  const text = file.text.slice(start, edit.start) + edit.text + file.text.slice(edit.end, end);
+  const lexed = t.lexer.tokenize(text);
+  return lexed.errors.length === 0 && parseItem(lexed.tokens).mistakes.length === 0;
+}
