@@ -68,11 +68,10 @@ export type Declaration = DeclCommon &
         readonly kind: "GeneratorDecl"; readonly params: readonly Param[]; readonly keys: readonly Param[];
         readonly on?: Binder; readonly body: Block;
       }
-    /** `architecture Decoder(c: Config): CausalLM { ... }` and `module Block[D](c: Config) { ... }` */
-    | {
-        readonly kind: "Architecture" | "Module"; readonly dims: readonly DimParam[]; readonly params: readonly Param[];
-        readonly role?: TypeExpr; readonly body: Block;
-      }
+    /** `architecture Decoder(c: Config): CausalLM { ... }` */
+    | ({ readonly kind: "Architecture" } & ModuleLike)
+    /** `module Block[D](c: Config) { ... }` */
+    | ({ readonly kind: "Module" } & ModuleLike)
     | { readonly kind: "Record"; readonly body: Block }
     | { readonly kind: "Enum"; readonly cases: readonly Name[] }
     /** `fn silu(x: [...]) -> [...] = x * sigmoid(x)`, or with a block whose last `result = ...` is the value */
@@ -88,6 +87,9 @@ export type Declaration = DeclCommon &
      */
     | { readonly kind: "Broken"; readonly word: string }
   );
+interface ModuleLike {
+  readonly dims: readonly DimParam[]; readonly params: readonly Param[]; readonly role?: TypeExpr; readonly body: Block;
+}
 export type DeclarationKind = Declaration["kind"];
 export type DeclarationOf<K extends DeclarationKind> = Extract<Declaration, { kind: K }>;
 
