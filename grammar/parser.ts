@@ -2,8 +2,8 @@
  * The grammar of Adapt: one method a production, no actions. `grammar.md` shows the same as text.
  *
  * The parser reads one item of a file at a time (`item`); `compiler/syntax/build.ts` cuts a file into items, so that a mistake
- * in one leaves the others whole. Line breaks matter in three places, where a gate asks whether a token stands on the
- * line of the one before it: brackets that continue an expression, a closing `if`, and the end of an open range.
+ * in one leaves the others whole. Line breaks matter where a gate asks whether a token stands on the line of
+ * the one before it: brackets that continue an expression, a closing `if`, the end of an open range, and the next statement.
  */
 import { CstParser, EOF, tokenMatcher, type CstNode, type IParserErrorMessageProvider, type IToken, type TokenType } from "chevrotain";
 import * as t from "./tokens.ts";
@@ -234,13 +234,13 @@ export class AdaptParser extends CstParser {
     this.CONSUME(t.Word, { LABEL: "name" });
     this.SUBRULE(this.params);
     this.CONSUME(Kw.over);
-    this.CONSUME2(t.Word, { LABEL: "count" });
-    this.CONSUME3(t.Word, { LABEL: "space" });
-    this.CONSUME4(t.Word, { LABEL: "member" });
+    this.CONSUME(t.NameWord, { LABEL: "count" });
+    this.CONSUME2(t.NameWord, { LABEL: "space" });
+    this.CONSUME3(t.NameWord, { LABEL: "member" });
     this.OPTION(() => {
       this.CONSUME(Kw.with);
-      this.CONSUME5(t.Word, { LABEL: "weightsWord" });
-      this.CONSUME6(t.Word, { LABEL: "weights" });
+      this.CONSUME4(t.NameWord, { LABEL: "weightsWord" });
+      this.CONSUME5(t.NameWord, { LABEL: "weights" });
     });
     this.SUBRULE(this.block);
   });
@@ -367,7 +367,10 @@ export class AdaptParser extends CstParser {
 
   private readonly block = this.RULE("block", () => {
     this.CONSUME(t.LBrace);
-    this.MANY(() => this.SUBRULE(this.statement));
+    this.MANY({
+      GATE: () => this.LA(0).tokenType === t.LBrace || !this.onSameLine(),
+      DEF: () => this.SUBRULE(this.statement),
+    });
     this.CONSUME(t.RBrace);
   });
 
@@ -856,14 +859,27 @@ export class AdaptParser extends CstParser {
     this.CONSUME(t.LBracket);
     this.OPTION(() => {
       this.SUBRULE(this.expression, { ARGS: [free] });
-      this.MANY({
-        GATE: () => this.LA(2).tokenType !== t.RBracket,
-        DEF: () => {
-          this.OR([{ ALT: () => this.CONSUME(t.Comma) }, { ALT: () => this.CONSUME(t.Semicolon) }]);
-          this.SUBRULE2(this.expression, { ARGS: [free] });
+      this.OR([
+        {
+          ALT: () =>
+            this.AT_LEAST_ONE(() => {
+              this.CONSUME(t.Semicolon);
+              this.SUBRULE3(this.expression, { ARGS: [free] });
+            }),
         },
-      });
-      this.OPTION2(() => this.CONSUME2(t.Comma));
+        {
+          ALT: () => {
+            this.MANY({
+              GATE: () => this.LA(2).tokenType !== t.RBracket,
+              DEF: () => {
+                this.CONSUME(t.Comma);
+                this.SUBRULE2(this.expression, { ARGS: [free] });
+              },
+            });
+            this.OPTION2(() => this.CONSUME2(t.Comma));
+          },
+        },
+      ]);
     });
     this.CONSUME(t.RBracket);
   });

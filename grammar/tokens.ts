@@ -81,7 +81,7 @@ export const RBrace = sign("RBrace", "}");
 export const NumberToken = createToken({ name: "NumberToken", pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/, label: "a number" });
 export const ClosedString = createToken({ name: "ClosedString", pattern: /"(?:[^"\\\r\n]|\\[^\r\n])*"/, categories: [StringToken], label: "a string" });
 export const OpenString = createToken({ name: "OpenString", pattern: /"(?:[^"\\\r\n]|\\[^\r\n])*/, categories: [StringToken], label: "a string" });
-export const QuotedString = createToken({ name: "QuotedString", pattern: /'[^'\r\n]*'/, categories: [StringToken], label: "a string" });
+export const QuotedString = createToken({ name: "QuotedString", pattern: /'[^'\r\n]*'|[“”„«»][^“”„«»\r\n]*[“”„«»]/, categories: [StringToken], label: "a string" });
 
 export const Comment = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, group: "comments" });
 const Blank = createToken({ name: "Blank", pattern: /[ \t\r\n\uFEFF]+/, group: Lexer.SKIPPED, line_breaks: true });

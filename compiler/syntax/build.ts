@@ -7,7 +7,8 @@ import { parseItem } from "../../grammar/parser.ts";
 import * as t from "../../grammar/tokens.ts";
 import { placeOf } from "../base/lines.ts";
 import type { SourceFile, Span } from "../base/source.ts";
-import { Diagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { Diagnostics, type Diagnostic, type Fix } from "../diagnostics/diagnostic.ts";
+import { closeNames } from "../diagnostics/suggest.ts";
 import type * as ast from "./ast.ts";
 import { Cst, tokenSpan } from "./cst.ts";
 import { buildDeclaration, buildImport, type DocAbove } from "./declarations.ts";
@@ -66,7 +67,7 @@ class Builder {
       this.#item(item, i, { from: i === 0 ? 0 : (item[0]?.startOffset ?? 0), to: next });
     }
     if (items.length === 0) this.#lexicalProblems([], { from: 0, to: Number.POSITIVE_INFINITY });
-    for (const span of this.#docs.loose(items, this.#tokens)) this.#diagnostics.report("A0013", { at: span });
+    for (const span of this.#docs.loose(items)) this.#diagnostics.report("A0013", { at: span });
     const value: Writable<ast.File> = {
       kind: "File", span: { file: this.#file, start: 0, end: this.#file.text.length }, experiments: this.#experiments,
       imports: this.#imports, declarations: this.#declarations,
@@ -178,9 +179,10 @@ class Builder {
 
   #mistake(tokens: IToken[], mistake: Parameters<typeof explainMistake>[2]): void {
     const { found, previous } = mistake;
-    const unit = previous !== undefined && previous.tokenType === t.NumberToken && tokenMatcher(found, t.Word) && previous.endLine === found.startLine;
-    if (unit && previous.endOffset !== undefined && /^[A-Za-z]{1,4}$/.test(found.image)) {
-      if (found.startOffset === previous.endOffset + 1 || /^([KMGT]i?)?b$|^[kmgt]i?b$|^[mun]?sec?$/i.test(found.image)) {
+    const afterNumber = previous !== undefined && previous.tokenType === t.NumberToken && previous.endLine === found.startLine;
+    if (afterNumber && tokenMatcher(found, t.Word)) {
+      const adjacent = found.startOffset === (previous.endOffset ?? 0) + 1;
+      if (adjacent || closeNames(found.image, t.units).length > 0) {
         this.#diagnostics.report("A0010", { at: tokenSpan(this.#file, found), unit: found.image, units: t.units });
         return;
       }
@@ -208,7 +210,7 @@ class Builder {
         any = true;
         const text = `"${token.image.slice(1, -1).replaceAll('"', '\\"')}"`;
         this.#diagnostics.report("A0004", {
-          at, character: "'", help: "strings stand between `\"`", fix: { title: "Use double quotes", edits: [{ span: at, text }] },
+          at, character: token.image[0] ?? "'", help: "strings stand between `\"`", fix: { title: "Use double quotes", edits: [{ span: at, text }] },
         });
       }
       for (const [offset, length] of decodeString(token.image).wrong) {
@@ -225,11 +227,12 @@ const itemWords = new Set<string>([...t.declarationWords, ...t.outerWords]);
 
 /** Characters that editors and papers use for signs of the language. */
 const lookalikes: Readonly<Record<string, string>> = {
-  "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "×": "*", "·": "*", "→": "->", "⇒": "=>", "≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "–": "-",
+  "“": '"', "”": '"', "×": "*", "·": "*", "→": "->", "⇒": "=>", "≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "–": "-",
   "…": "..", "#": "//", "&": "and", "|": "or", "!": "not", "÷": "/",
 };
 
-function meant(file: SourceFile, start: number, character: string): Pick<Parameters<Diagnostics["report"]>[1] & { help: string; fix: Diagnostic["fix"] }, "help" | "fix"> | object {
+/** The sign a character was probably meant to be. */
+function meant(file: SourceFile, start: number, character: string): { readonly help?: string; readonly fix?: Fix } {
   const text = lookalikes[character];
   if (text === undefined) return {};
   const help = character === "#" ? "comments begin with `//`" : `write \`${text}\``;
@@ -258,13 +261,13 @@ class Docs {
   };
 
   /** Doc comments at the outer level that no declaration follows. */
-  loose(items: readonly IToken[][], tokens: readonly IToken[]): Span[] {
+  loose(items: readonly IToken[][]): Span[] {
     const starts = new Set(items.flat().map((token) => token.startLine));
     const found: Span[] = [];
     for (const [line, comment] of this.#lines) {
       if (this.#lines.has(line + 1) || starts.has(line + 1)) continue;
       const inside = items.some((item) => (item[0]?.startOffset ?? 0) < comment.startOffset && comment.startOffset < (item[item.length - 1]?.startOffset ?? 0));
-      if (!inside && tokens.length >= 0) found.push(tokenSpan(this.#file, comment));
+      if (!inside) found.push(tokenSpan(this.#file, comment));
     }
     return found;
   }

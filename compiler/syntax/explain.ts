@@ -15,6 +15,7 @@ const listOf: Readonly<Record<string, string>> = {
   args: "RParen", params: "RParen", entries: "RBrace", nameSet: "RBrace", importing: "RBrace", list: "RBracket", index: "RBracket",
   dims: "RBracket", dimParams: "RBracket", switching: "RBrace",
 };
+const nouns: Readonly<Record<string, string>> = { let: "value", fn: "function", extern: "function" };
 const nameTokens = new Set(["Word", "NameWord", "Identifier"]);
 const signs: readonly string[] = ["=", ":", "=>", "->", "==", ";", ",", "."];
 
@@ -25,7 +26,7 @@ export function explainMistake(file: SourceFile, tokens: IToken[], mistake: Mist
   const at: Span = atEnd && previous ? after(file, previous) : tokenSpan(file, found);
   const label = labelOf(tokens, mistake, atEnd);
   const fix = findFix(file, tokens, mistake);
-  return { at, label, ...(fix && { help: fix.help, fix: fix.fix }), ...keywordHint(tokens, mistake, fix !== undefined) };
+  return { at, label, ...fix, ...keywordHint(tokens, mistake, fix !== undefined) };
 }
 
 function after(file: SourceFile, token: IToken): Span {
@@ -38,7 +39,7 @@ function after(file: SourceFile, token: IToken): Span {
 function labelOf(tokens: readonly IToken[], mistake: Mistake, atEnd: boolean): string {
   const { word, name } = headOf(tokens);
   const rule = mistake.rules[mistake.rules.length - 1] ?? "item";
-  const kind = word?.image ?? "item";
+  const kind = nouns[word?.image ?? ""] ?? word?.image ?? "item";
   const { previous, found } = mistake;
   const place = placeAfter(previous, word, name);
   const closer = listOf[rule];
@@ -50,19 +51,16 @@ function labelOf(tokens: readonly IToken[], mistake: Mistake, atEnd: boolean): s
   if (mistake.expected.some((token) => token === "NumberToken") && mistake.expected.length > 3) return `expected ${valueOf(rule, kind, previous)} ${place}`;
   if (rule === "typeExpression") return `expected a type ${place}`;
   if (rule === "declaration" && mistake.expected.length > 4) return previous?.image === "export" ? "expected a declaration after `export`" : "expected a declaration here";
-  if (rule === "paramStatement" || rule === "statement" || rule === "block") return blockLabel(rule, mistake, place);
+  if (rule === "block" && mistake.expected[0] === "LBrace") return `expected \`{\` and the body of the ${kind}`;
+  if (rule === "block" && previous?.endLine === found.startLine && !atEnd) return "expected a line break before this";
+  if (rule === "statement" || rule === "block") return "expected an equation or a member here";
+  if (rule === "paramStatement" && mistake.expected[0] === "Colon") return `expected \`:\` and a shape ${place}`;
   if (mistake.expected.length === 1 && nameTokens.has(mistake.expected[0] ?? "")) {
     if (previous === word) return found.tokenType === EOF || atEnd ? `expected a name after \`${kind}\`` : `expected the name of the ${kind} here`;
     return `expected a name ${place}`;
   }
   const wanted = [...new Set(mistake.expected.map((token) => labels.get(token) ?? token))].slice(0, 4);
   return `expected ${join(wanted)} ${place}`;
-}
-
-function blockLabel(rule: string, mistake: Mistake, place: string): string {
-  if (rule !== "paramStatement") return "expected an equation or a member here";
-  const [first] = mistake.expected;
-  return first === "Colon" ? `expected \`:\` and a shape ${place}` : `expected ${labels.get(first ?? "") ?? "more"} ${place}`;
 }
 
 /** "after the name of the adapter", "after `rank`". */
@@ -94,14 +92,22 @@ function keywordHint(tokens: readonly IToken[], mistake: Mistake, fixed: boolean
 
 interface Edit { readonly start: number; readonly end: number; readonly text: string; readonly help: string; readonly title: string }
 
-/** The first small edit after which the whole item parses. */
-function findFix(file: SourceFile, tokens: readonly IToken[], mistake: Mistake): { readonly help: string; readonly fix: Fix } | undefined {
+/** The first small edit after which the whole item parses, or else words for the one after which most of it does. */
+function findFix(file: SourceFile, tokens: readonly IToken[], mistake: Mistake): { readonly help: string; readonly fix?: Fix } | undefined {
+  let furthest = mistake.found.tokenType === EOF ? Number.POSITIVE_INFINITY : mistake.found.startOffset + mistake.found.image.length;
+  let help: string | undefined;
   for (const edit of candidates(file, tokens, mistake)) {
-    if (!parsesAfter(file, tokens, edit)) continue;
-    const span = { file, start: edit.start, end: edit.end };
-    return { help: edit.help, fix: { title: edit.title, edits: [{ span, text: edit.text }] } };
+    const reached = reachedAfter(file, tokens, edit);
+    if (reached === Number.POSITIVE_INFINITY) {
+      const span = { file, start: edit.start, end: edit.end };
+      return { help: edit.help, fix: { title: edit.title, edits: [{ span, text: edit.text }] } };
+    }
+    if (reached > furthest && edit.text !== "") {
+      furthest = reached;
+      help = edit.help;
+    }
   }
-  return undefined;
+  return help === undefined ? undefined : { help };
 }
 
 function* candidates(file: SourceFile, tokens: readonly IToken[], mistake: Mistake): Generator<Edit> {
@@ -109,7 +115,7 @@ function* candidates(file: SourceFile, tokens: readonly IToken[], mistake: Mista
   const rule = mistake.rules[mistake.rules.length - 1] ?? "";
   const foundSpan = tokenSpan(file, found);
   const real = found.tokenType !== EOF;
-  const wantedSigns = expected.map((token) => plainSign(token)).filter((text) => text !== undefined);
+  const wantedSigns = expected.length > 3 ? [] : expected.map((token) => plainSign(token)).filter((text) => text !== undefined);
   if (real && tokenMatcher(found, t.Word)) {
     const words = [...t.expressionWords, ...(mistake.rules.includes("clause") ? ["to"] : []), "init"];
     for (const close of closeNames(found.image, words)) {
@@ -123,6 +129,13 @@ function* candidates(file: SourceFile, tokens: readonly IToken[], mistake: Mista
   }
   const end = previous ? tokenSpan(file, previous).end : foundSpan.start;
   const closer = listOf[rule];
+  if (rule === "block" && expected[0] === "RBrace" && real && previous?.endLine === found.startLine) {
+    yield { start: foundSpan.start, end: foundSpan.start, text: "\n", help: "write each on a line of its own", title: "Break the line" };
+  }
+  if (rule === "block" && expected[0] === "LBrace" && mistake.rules.includes("method")) {
+    yield { start: end, end, text: " of", help: "add `of` between the port and the kind of module", title: "Add `of`" };
+    return;
+  }
   const inserts = closer !== undefined && expected[0] === closer ? [",", ...wantedSigns] : wantedSigns;
   for (const sign of inserts) {
     const text = sign === "," || sign === ":" || /^[)\]}]$/.test(sign) ? sign : ` ${sign}`;
@@ -138,11 +151,16 @@ function plainSign(token: string): string | undefined {
   return /^`.*`$/.test(label) && !/^`[a-z]{5,}`$/.test(label) ? label.slice(1, -1) : undefined;
 }
 
-function parsesAfter(file: SourceFile, tokens: readonly IToken[], edit: Edit): boolean {
+/** The place in the original text up to which the item parses after an edit; infinity when all of it does. */
+function reachedAfter(file: SourceFile, tokens: readonly IToken[], edit: Edit): number {
   const start = tokens[0]?.startOffset ?? 0;
   const last = tokens[tokens.length - 1];
   const end = Math.max(edit.end, last ? tokenSpan(file, last).end : start);
   const text = file.text.slice(start, edit.start) + edit.text + file.text.slice(edit.end, end);
   const lexed = t.lexer.tokenize(text);
-  return lexed.errors.length === 0 && parseItem(lexed.tokens).mistakes.length === 0;
+  if (lexed.errors.length > 0) return -1;
+  const [mistake] = parseItem(lexed.tokens).mistakes;
+  if (!mistake) return Number.POSITIVE_INFINITY;
+  const at = mistake.found.tokenType === EOF ? text.length : mistake.found.startOffset;
+  return start + at - edit.text.length + (edit.end - edit.start);
 }

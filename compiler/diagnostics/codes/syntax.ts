@@ -2,6 +2,7 @@
 import type { Span } from "../../base/source.ts";
 import type { Fix } from "../diagnostic.ts";
 import { closest, didYouMean, error, here, names, there, warning } from "../entry.ts";
+import { closeNames } from "../suggest.ts";
 
 export const syntaxCodes = {
   A0001: error("Edition is missing", (p: { at: Span; edition: number }) => ({
@@ -108,8 +109,9 @@ Numbers may carry a unit of size (\`B KB KiB MB MiB GB GiB TB TiB\`) or of time 
 
   A0011: error("Declaration is not known", (p: { at: Span; word: string; words: readonly string[] }) => ({
     labels: [here(p.at, "no declaration begins with this")],
-    body: `A file holds declarations, and each begins with one of ${names(p.words, "or", 30)}.`,
-    ...closest(p.at, p.word, p.words),
+    ...(closeNames(p.word, p.words).length > 0
+      ? closest(p.at, p.word, p.words)
+      : { body: `A file holds declarations, and each begins with one of ${names(p.words, "or", 30)}.` }),
   }), `
 At the outer level of a file stand only declarations, imports, comments and attributes.
 `),
