@@ -26,8 +26,8 @@ export function compileRegex(source: string): Regex | string {
   }
   return {
     source,
-    fullmatch: (text) => new Matcher(text).ends(root, 0).some((e) => e.end === text.length),
-    match: (text) => {
+    fullmatch: (text: string) => new Matcher(text).ends(root, 0).some((e) => e.end === text.length),
+    match: (text: string) => {
       const first = new Matcher(text).ends(root, 0)[0];
       return first && new Map([...first.groups].map(([name, [from, to]]) => [name, text.slice(from, to)]));
     },

@@ -106,7 +106,7 @@ class Interpreter {
         return;
       }
       case "AssignStmt":
-        s.targets.forEach((target, i) => this.assign(target, s.values[i] ?? s.values[0]!, s.delta, s.span));
+        s.targets.forEach((target, i) => this.assign(target, s.values[i] ?? s.values[0]!, s.delta));
         return;
       case "IfStmt": {
         const condition = constantOf(s.condition, this.known);
@@ -127,13 +127,13 @@ class Interpreter {
     }
   }
 
-  private assign(target: Expr, value: Expr, delta: boolean, span: Span): void {
+  private assign(target: Expr, value: Expr, delta: boolean): void {
     const facts = this.expr(value);
     const bound = this.method.on;
     if (target.kind === "Ref" && target.name !== bound.name.text) return void this.env.set(target.name, facts);
     const port = target.kind === "Member" ? target.name.text : isLinearType(bound.type) && bound.port === undefined ? "weight" : "out";
     const kind = port === "weight" || port === "bias" ? (delta ? "delta" : "replace") : "value";
-    this.equations.push({ port, kind, value: facts, span });
+    this.equations.push({ port, kind, value: facts, span: value.span });
   }
 
   expr(e: Expr): Facts {

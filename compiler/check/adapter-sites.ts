@@ -1,0 +1,138 @@
+/**
+ * Which modules of a base an adapter directory adapts, by its config and its format, with a report of every entry that
+ * has no effect.
+ */
+import {
+  matchModules, overlappingPatterns, readPlacement, unusedPatterns, type Matches, type ModuleEntry, type Placement,
+} from "../../formats/peft.ts";
+import type { Span } from "../base/source.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import { closeNames } from "../diagnostics/suggest.ts";
+import type { Expr } from "../syntax/ast.ts";
+import { FormatFault, type Datum, type FormatReader, type FormatScope } from "./adapter-format.ts";
+import { modulesOf, type Base, type ModuleInstance } from "./values.ts";
+import { isLinearMap } from "./method-binding.ts";
+
+export interface ConfiguredSites {
+  readonly modules: readonly ModuleInstance[];
+  /** Modules that are replaced as a whole, by the names of the config. */
+  readonly saved: readonly string[];
+  /** Entries without an effect: reported as errors when something else is wrong as well, else as warnings. */
+  readonly idle: readonly IdleEntry[];
+}
+export interface IdleEntry { readonly field: string; readonly entry: string; readonly body: string; readonly modules: readonly string[] }
+
+/** Modules by `sites = ...` of the format; undefined after a report. */
+export function configuredSites(reader: FormatReader, scope: FormatScope, base: Base, at: Span, diagnostics: Diagnostics): ConfiguredSites | undefined {
+  const rule = reader.sitesExpr();
+  if (!rule || rule.kind !== "Call" || rule.callee.kind !== "Ref")
+    throw new FormatFault(rule?.span ?? reader.declaration.span, "a format says its sites: `sites = peft_modules(config)`");
+  if (rule.callee.name !== "peft_modules") throw new FormatFault(rule.span, `\`${rule.callee.name}\` does not name modules`);
+  for (const field of ["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save"]) reader.used.add(field);
+
+  const { placement: read, problems } = readPlacement(scope.config);
+  for (const p of problems)
+    diagnostics.report("A0213", { at, file: "adapter_config.json", field: p.field, value: shortly(scope.config[p.field] ?? null), reason: `\`${p.field}\` ${p.detail}` });
+  if (problems.length > 0) return undefined;
+
+  const placement = read.targets.kind === "default" ? withDefaults(read, reader.defaults(scope)) : read;
+  if (placement.targets.kind === "default") {
+    diagnostics.report("A0213", {
+      at, file: "adapter_config.json", field: "target_modules", value: "null",
+      reason: `The config names no modules, and there is no list of usual ones for \`model_type\` ${shortly(scope.base["model_type"] ?? null)}.`,
+    });
+    return undefined;
+  }
+  const all = modulesOf(base.root).filter((m) => m.key !== "");
+  const head = headOf(base);
+  const entries: ModuleEntry[] = all.map((m) => ({ path: m.key, linear: isLinearMap(m), head: m === head }));
+  const matches = matchModules(placement, entries);
+  const byKey = new Map(all.map((m) => [m.key, m]));
+  const modules = matches.matched.map((path) => byKey.get(path)!);
+  const idle = [...idleTargets(placement, matches, entries, scope), ...patternEntries(reader, scope, matches.matched, at, diagnostics)];
+  return { modules, saved: placement.saved, idle };
+}
+
+/** The linear map that makes the model's output: a linear child of the root itself. */
+function headOf(base: Base): ModuleInstance | undefined {
+  return [...base.root.children.values()].flatMap((c) => (Array.isArray(c) ? [] : [c as ModuleInstance])).filter(isLinearMap).pop();
+}
+
+const withDefaults = (placement: Placement, names: readonly string[]): Placement =>
+  names.length === 0 ? placement : { ...placement, targets: { kind: "names", names } };
+
+function idleTargets(placement: Placement, matches: Matches, entries: readonly ModuleEntry[], scope: FormatScope): readonly IdleEntry[] {
+  const modules = lastNames(entries);
+  const out: IdleEntry[] = matches.perName.filter((n) => n.count === 0).map(({ name }) => ({
+    field: "target_modules", entry: name, modules, body: `\`${name}\` fits no module of the base.${suggestion(name, modules)}`,
+  }));
+  for (const layer of matches.emptyLayers)
+    out.push({ field: "layers_to_transform", entry: String(layer), modules: [], body: `No targeted module lies in layer ${layer} of the base.` });
+  if (placement.exclude && !matches.excludeUsed)
+    out.push({ field: "exclude_modules", entry: shortly(scope.config["exclude_modules"] ?? null), modules, body: "`exclude_modules` excludes nothing." });
+  return out;
+}
+
+/** Entries of pattern objects (`pattern(config.f, site)` in the format) that fit no site, or fit what another entry took. */
+function patternEntries(reader: FormatReader, scope: FormatScope, paths: readonly string[], at: Span, diagnostics: Diagnostics): readonly IdleEntry[] {
+  const out: IdleEntry[] = [];
+  for (const field of patternFields(reader)) {
+    const { unused, broken } = unusedPatterns(scope.config[field], paths);
+    for (const { key, why } of broken)
+      diagnostics.report("A0213", { at, file: "adapter_config.json", field, value: shortly(key), reason: `\`${key}\` cannot be used as a regular expression: ${why}.` });
+    for (const key of unused) out.push({ field, entry: key, modules: [], body: `\`${key}\` fits none of the adapted modules.` });
+    for (const o of overlappingPatterns(scope.config[field], paths).slice(0, 1))
+      diagnostics.report("A0317", { at, field, wins: o.wins, loses: o.loses, path: o.path });
+  }
+  return out;
+}
+
+function patternFields(reader: FormatReader): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (e: Expr): void => {
+    if (e.kind === "Call") {
+      const [first] = e.args;
+      if (e.callee.kind === "Ref" && e.callee.name === "pattern" && first?.value.kind === "Member") found.add(first.value.name.text);
+      for (const a of e.args) visit(a.value);
+    }
+    if (e.kind === "Binary") visit(e.left), visit(e.right);
+    if (e.kind === "Parenthesized") visit(e.of);
+    if (e.kind === "If") visit(e.then), visit(e.otherwise);
+  };
+  for (const s of reader.declaration.body.statements) if (s.kind === "AssignStmt") s.values.forEach(visit);
+  return found;
+}
+
+/** Reports a config that places the adapter nowhere. */
+export function reportNowhere(idle: readonly IdleEntry[], base: Base, scope: FormatScope, at: Span, diagnostics: Diagnostics): void {
+  const [first] = idle;
+  const targets = shortly(scope.config["target_modules"] ?? null);
+  diagnostics.report("A0315", {
+    at, file: "adapter_config.json", field: first?.field ?? "target_modules", pattern: first?.entry ?? targets,
+    body: first?.body ?? `\`target_modules\` is ${targets}, which fits no module of \`${base.name}\`.`,
+    modules: first?.modules ?? lastNames(modulesOf(base.root).map((m) => ({ path: m.key, linear: isLinearMap(m), head: false }))),
+  });
+}
+
+/** Reports entries without effect: as an error when the directory has other faults, else as a warning. */
+export function reportIdle(idle: readonly IdleEntry[], faulty: boolean, at: Span, diagnostics: Diagnostics): void {
+  for (const e of idle) {
+    const facts = { at, file: "adapter_config.json", field: e.field, pattern: e.entry, body: e.body, modules: e.modules };
+    if (faulty) diagnostics.report("A0315", facts);
+    else diagnostics.report("A0316", facts);
+  }
+}
+
+function suggestion(name: string, modules: readonly string[]): string {
+  const close = closeNames(name, modules);
+  return close.length > 0 ? ` Did you mean ${close.map((c) => `\`${c}\``).join(" or ")}?` : "";
+}
+
+/** Last parts of the paths of linear maps, each once. */
+const lastNames = (entries: readonly ModuleEntry[]): readonly string[] =>
+  [...new Set(entries.filter((m) => m.linear).map((m) => m.path.slice(m.path.lastIndexOf(".") + 1)))];
+
+export function shortly(value: Datum): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

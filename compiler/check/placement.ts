@@ -1,0 +1,463 @@
+/**
+ * Adapters of a program, placed: which method acts at which site of a base, with which arguments, from which tensors.
+ *
+ * `pretrained("dir") on x` takes method, sites and arguments from the directory, as a format of the library reads it;
+ * `LoRA(rank: 16) on x.<selector> from "dir"` says them in the text, and what the directory says as well must agree.
+ */
+import { constantOf } from "../../ir/dim.ts";
+import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
+import type { Span } from "../base/source.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Argument, Expr, ExprOf, Param, StringLit } from "../syntax/ast.ts";
+import { FormatFault, FormatReader, type Datum, type FormatScope } from "./adapter-format.ts";
+import { configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry } from "./adapter-sites.ts";
+import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
+import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
+import { bindDims, bindsMap, binderText } from "./method-binding.ts";
+import { Scope } from "./scope.ts";
+import { select, type Selection } from "./sites.ts";
+import { describe, kindOfModule, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value, type WDim } from "./values.ts";
+
+/** An adapter of a program. */
+export interface PlacedAdapter {
+  readonly name: string;
+  readonly span: Span;
+  readonly base: Base;
+  /** Its checkpoint, and the name under which the graph's params refer to it. */
+  readonly header: CheckpointHeader;
+  readonly source: string;
+  /** The string with the directory. */
+  readonly because: Span;
+  readonly sites: readonly PlacedSite[];
+  readonly replacements: readonly Replacement[];
+}
+
+/** A method at one module. */
+export interface PlacedSite {
+  readonly module: ModuleInstance;
+  readonly method: Declared<"Method">;
+  /** Arguments and dims by name, over the scope of the method's file. */
+  readonly scope: Scope;
+  readonly args: ReadonlyMap<string, Value>;
+  readonly dims: ReadonlyMap<string, WDim>;
+  readonly params: ReadonlyMap<string, PlacedParam>;
+}
+
+/** A parameter of a method at one site: a tensor, or a module with tensors of its own. */
+export type PlacedParam =
+  | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly because: Span }
+  | { readonly kind: "module"; readonly module: ModuleInstance };
+
+export interface PlacementContext {
+  readonly diagnostics: Diagnostics;
+  baseNamed(name: string, at: Span): Base | undefined;
+  /** The method of a name as a program sees it; undefined after a report. */
+  methodNamed(name: string, at: Span): Declared<"Method"> | undefined;
+  /** Formats in reach, those of the program first. */
+  readonly formats: readonly Declared<"Format">[];
+  /** A checkpoint that was opened; undefined after a report. */
+  checkpoint(path: StringLit, kind: "adapter"): CheckpointHeader | undefined;
+  /** The value of an expression whose names are all known when building. */
+  evaluate(e: Expr, scope: Scope): Value;
+  /** Names in reach of the program, for arguments. */
+  readonly scope: Scope;
+  /** A module that a method declares as a parameter (`param down: Linear[D -> k]`), with tensors under `key`. */
+  instantiate(type: Extract<import("../syntax/ast.ts").TypeExpr, { kind: "NamedType" }>, scope: Scope, key: string, source: string): ModuleInstance | undefined;
+  /** Width of what a module yields, for `Hidden[D]`. */
+  widthOf(module: ModuleInstance): WDim | undefined;
+}
+
+/** Places the adapter that a declaration describes; undefined after a report. */
+export function placeAdapter(name: string, span: Span, value: Expr, context: PlacementContext): PlacedAdapter | undefined {
+  const parts = partsOf(value);
+  if (!parts) {
+    context.diagnostics.report("A0109", { at: value.span, what: value.kind === "Of" || value.kind === "RelativeTo" ? "a merge of adapters" : "an adapter like this" });
+    return undefined;
+  }
+  try {
+    return new Placer(name, span, context).place(parts);
+  } catch (e) {
+    if (!(e instanceof FormatFault)) throw e;
+    context.diagnostics.report("A0115", { at: e.span, label: e.message.slice(0, 60), body: `The format is used by \`${name}\`.`, other: value.span, otherLabel: "used here" });
+    return undefined;
+  }
+}
+
+interface Parts {
+  readonly call: ExprOf<"Call">;
+  readonly callee: ExprOf<"Ref">;
+  readonly on: ExprOf<"On"> | undefined;
+  readonly from: StringLit | undefined;
+}
+
+function partsOf(value: Expr): Parts | undefined {
+  let on: ExprOf<"On"> | undefined, from: StringLit | undefined;
+  let at = value;
+  while (at.kind === "From" || at.kind === "On" || at.kind === "Parenthesized") {
+    if (at.kind === "Parenthesized") at = at.of;
+    else if (at.kind === "From") (from ??= at.path), (at = at.what);
+    else (on ??= at), (at = at.what);
+  }
+  return at.kind === "Call" && at.callee.kind === "Ref" ? { call: at, callee: at.callee, on, from } : undefined;
+}
+
+class Placer {
+  private readonly name: string;
+  private readonly span: Span;
+  private readonly context: PlacementContext;
+  private readonly diagnostics: Diagnostics;
+
+  constructor(name: string, span: Span, context: PlacementContext) {
+    this.name = name;
+    this.span = span;
+    this.context = context;
+    this.diagnostics = context.diagnostics;
+  }
+
+  place(parts: Parts): PlacedAdapter | undefined {
+    const { call, callee, on } = parts;
+    if (!on) {
+      this.diagnostics.report("A0201", { at: call.span, name: "on", callee: callee.name, type: "selector" });
+      return undefined;
+    }
+    if (on.reading) {
+      this.diagnostics.report("A0109", { at: on.reading.span, what: "an adapter that reads a second site" });
+      return undefined;
+    }
+    const selection = select(on.sites, {
+      baseNamed: (n, at) => this.context.baseNamed(n, at), valueOf: (e) => this.context.evaluate(e, this.context.scope), diagnostics: this.diagnostics,
+    });
+    if (callee.name === "pretrained") return this.fromDirectory(call, selection);
+    const method = this.context.methodNamed(callee.name, callee.span);
+    if (!method || !selection) return undefined;
+    const given = this.given(call.args);
+    const args = given && matchArguments(callee.name, method.declaration.params, given, method.declaration.name.span, this.diagnostics);
+    if (!args || !this.required(method, args, call)) return undefined;
+    if (!parts.from) {
+      this.diagnostics.report("A0109", { at: call.span, what: "an adapter without weights", help: "say where they are: `from \"./directory\"`" });
+      return undefined;
+    }
+    const header = this.context.checkpoint(parts.from, "adapter");
+    return header && this.fromText(method, args, given, selection, header, parts.from);
+  }
+
+  /** `pretrained("dir") on x` */
+  private fromDirectory(call: ExprOf<"Call">, selection: Selection | undefined): PlacedAdapter | undefined {
+    const [path, extra] = call.args;
+    if (path?.value.kind !== "String" || extra) {
+      this.diagnostics.report("A0204", { at: path?.value.kind === "String" ? extra!.span : (path?.span ?? call.span), expected: "String", found: "argument", help: "write `pretrained(\"./directory\")`" });
+      return undefined;
+    }
+    const literal = path.value;
+    const header = this.context.checkpoint(literal, "adapter");
+    if (!header || !selection) return undefined;
+    const scope = this.formatScope(header, selection.base);
+    const format = this.formatFor(scope);
+    if (!format) {
+      const kind = scope.config["peft_type"] ?? (scope.config["config"] as { architecture?: Datum } | null)?.architecture ?? null;
+      this.diagnostics.report("A0622", { at: path.value.span, kind: typeof kind === "string" ? kind : "nothing about its kind", known: this.context.formats.map((f) => f.declaration.target.text) });
+      return undefined;
+    }
+    const reader = new FormatReader(format.declaration);
+    const sites = configuredSites(reader, scope, selection.base, path.value.span, this.diagnostics);
+    const refused = this.refusals(reader, scope, path.value.span);
+    if (!sites || refused) return undefined;
+    const chosen = this.restriction(selection);
+    const modules = chosen ? sites.modules.filter((m) => chosen.has(m)) : sites.modules;
+    if (chosen && modules.length === 0 && sites.modules.length > 0) {
+      this.diagnostics.report("A0302", { at: selection.span, selector: "the selector", base: selection.base.name, reason: "None of the modules that the directory adapts lies in this selection." });
+      return undefined;
+    }
+    return this.assemble({
+      selection, header, path: path.value, reader, home: format.home, scope, idle: sites.idle, saved: sites.saved, modules, chosen: chosen !== undefined,
+      methodFor: (site) => this.methodOf(format, reader, site), argumentsFor: (method, site) => this.configured(method, reader, site, literal),
+    });
+  }
+
+  /** `Method(args) on selector from "dir"` */
+  private fromText(
+    method: Declared<"Method">, args: ReadonlyMap<string, Value>, given: readonly GivenArgument[], selection: Selection, header: CheckpointHeader, path: StringLit,
+  ): PlacedAdapter | undefined {
+    const scope = this.formatScope(header, selection.base);
+    const format = this.context.formats.find((f) => f.declaration.target.text === method.declaration.name.text && new FormatReader(f.declaration).recognizes(scope));
+    const other = format ? undefined : this.formatFor(scope);
+    if (other) {
+      this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: method.declaration.name.text, found: other.declaration.target.text });
+      return undefined;
+    }
+    const reader = format && new FormatReader(format.declaration);
+    if (reader && this.refusals(reader, scope, path.span)) return undefined;
+    // The places of arguments, for a disagreement with the directory.
+    const places = new Map(given.map((g, i) => [g.name?.text ?? method.declaration.params[i]?.name.text ?? "", g.value.because]));
+    return this.assemble({
+      selection, header, path, scope, idle: [], saved: [], modules: selection.sites.map((s) => s.module), chosen: true,
+      ...(reader ? { reader, home: format.home } : {}),
+      methodFor: () => method,
+      argumentsFor: (_, site) => {
+        if (!reader) return args;
+        const configured = this.configured(method, reader, site, path);
+        return configured && this.agreed(args, configured, places, path);
+      },
+    });
+  }
+
+  private assemble(plan: {
+    readonly selection: Selection; readonly header: CheckpointHeader; readonly path: StringLit; readonly reader?: FormatReader; readonly home?: Scope;
+    readonly scope: FormatScope; readonly idle: readonly IdleEntry[]; readonly saved: readonly string[]; readonly modules: readonly ModuleInstance[]; readonly chosen: boolean;
+    methodFor(site: FormatScope): Declared<"Method"> | undefined;
+    argumentsFor(method: Declared<"Method">, site: FormatScope): ReadonlyMap<string, Value> | undefined;
+  }): PlacedAdapter | undefined {
+    const { selection, header, path, reader, modules } = plan;
+    const needed: NeededTensor[] = [];
+    const sites: (PlacedSite & { readonly wanted: readonly Wanted[] })[] = [];
+    for (const module of modules) {
+      const site: FormatScope = { ...plan.scope, site: module.key, kind: kindOfModule(module) };
+      const method = plan.methodFor(site);
+      const args = method && plan.argumentsFor(method, site);
+      const placed = method && args && this.site(method, module, args, site, reader, selection.span);
+      if (!placed) return undefined;
+      sites.push(placed);
+      needed.push(...placed.wanted.map((w) => w.needed));
+    }
+    const misnamed = plan.idle.some((e) => e.field === "target_modules");
+    const check = checkTensors({
+      header, base: selection.base, needed, ...(reader ? { reader } : {}), scope: plan.scope, at: path.span, chosen: plan.chosen, misnamed, diagnostics: this.diagnostics,
+    });
+    if (!check.foreign) {
+      if (sites.length === 0 && check.replacements.length === 0) {
+        reportNowhere(plan.idle, selection.base, plan.scope, path.span, this.diagnostics);
+        return undefined;
+      }
+      reportIdle(plan.idle, check.faulty, path.span, this.diagnostics);
+      this.unsaved(plan.saved, check.replacements, path.span);
+      if (reader) this.unknownFields(reader, plan.scope, path.span);
+    }
+    if (check.faulty) return undefined;
+    this.otherBase(reader, plan.scope, selection.base, path.span);
+    const source = this.name;
+    return {
+      name: this.name, span: this.span, base: selection.base, header, source, because: path.span, replacements: check.replacements,
+      sites: sites.map(({ wanted, ...site }) => ({ ...site, params: this.params(wanted, header) })),
+    };
+  }
+
+  /** Binds a method to a module and lists the tensors it needs there. */
+  private site(
+    method: Declared<"Method">, module: ModuleInstance, args: ReadonlyMap<string, Value>, at: FormatScope, reader: FormatReader | undefined, where: Span,
+  ): (PlacedSite & { readonly wanted: readonly Wanted[] }) | undefined {
+    const { declaration } = method;
+    const dims = bindDims(declaration.on, module, this.context.widthOf(module));
+    if (!dims || declaration.reading.length > 0) {
+      if (declaration.reading.length > 0) this.diagnostics.report("A0109", { at: where, what: "a method that reads a second site" });
+      else
+        this.diagnostics.report("A0305", {
+          at: where, site: module.path || "the base", expected: binderText(declaration.on), found: kindOfModule(module), method: declaration.name.text, declared: declaration.on.span,
+        });
+      return undefined;
+    }
+    const scope = new Scope(method.home);
+    for (const [name, d] of dims) scope.set(name, dimOrInt(d));
+    const all = this.withDefaults(declaration.params, args, scope);
+    const wanted: Wanted[] = [];
+    const base = new Set(dims.keys());
+    for (const s of declaration.body.statements) {
+      if (s.kind === "RequireStmt") {
+        const holds = this.context.evaluate(s.condition, scope);
+        if (holds.kind === "bool" && !holds.value) {
+          const message = s.message && this.context.evaluate(s.message, scope);
+          this.diagnostics.report("A0217", { at: where, message: message?.kind === "string" ? message.value : "The values do not go together.", declared: s.span });
+          return undefined;
+        }
+      }
+      if (s.kind !== "ParamStmt") continue;
+      if (s.condition) {
+        const condition = this.context.evaluate(s.condition, scope);
+        if (condition.kind !== "bool" || !condition.value) continue;
+      }
+      if (s.type.kind === "NamedType") {
+        const sub = this.context.instantiate(s.type, scope, `${module.key}.${s.name.text}`, this.name);
+        if (!sub) return undefined;
+        wanted.push(...this.moduleParams(s.name.text, sub, at, reader, module, s.span));
+        continue;
+      }
+      const shape: WDim[] = [];
+      const fromBase: boolean[] = [];
+      for (const d of s.type.dims) {
+        const value = d.value && this.context.evaluate(d.value, scope);
+        if (value?.kind !== "int" && value?.kind !== "dim") {
+          if (value?.kind !== "poison") this.diagnostics.report("A0204", { at: d.span, expected: "Int", found: value ? describe(value) : "dim" });
+          return undefined;
+        }
+        shape.push({ dim: value.kind === "int" ? constantDim(value.value) : value.value, because: value.because });
+        fromBase.push(d.value !== undefined && mentions(d.value, base));
+      }
+      const tensor = reader ? reader.tensorOf(s.name.text, at) : `${module.key}.${s.name.text}`;
+      if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${s.name.text} = ..\` for this site`);
+      wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span } });
+    }
+    return { module, method, scope, args: all, dims, params: new Map(), wanted };
+  }
+
+  /** Tensors of a parameter that is a module: `down.weight`, `down.bias`. */
+  private moduleParams(name: string, sub: ModuleInstance, at: FormatScope, reader: FormatReader | undefined, site: ModuleInstance, declared: Span): Wanted[] {
+    return modulesOf(sub).flatMap((m) => [...m.params.values()].map((p): Wanted => {
+      const inner = p.tensor.slice(`${site.key}.`.length);
+      const tensor = reader?.tensorOf(inner, at) ?? `${site.key}.${inner}`;
+      return {
+        name, dims: p.dims, sub,
+        needed: { tensor, shape: p.dims.map((d) => constantOf(d.dim) ?? -1), fromBase: p.dims.map(() => true), param: inner, module: site, declared },
+      };
+    }));
+  }
+
+  private params(wanted: readonly Wanted[], header: CheckpointHeader): ReadonlyMap<string, PlacedParam> {
+    const out = new Map<string, PlacedParam>();
+    for (const w of wanted) {
+      const t = header.tensors.get(w.needed.tensor)!;
+      out.set(w.name, w.sub ? { kind: "module", module: w.sub } : { kind: "tensor", tensor: t.name, dims: w.dims, header: t, because: w.needed.declared });
+    }
+    return out;
+  }
+
+  /** Sets arguments and defaults in the method's scope, in order, so that a default may read an earlier parameter. */
+  private withDefaults(params: readonly Param[], args: ReadonlyMap<string, Value>, scope: Scope): ReadonlyMap<string, Value> {
+    const out = new Map<string, Value>();
+    for (const p of params) {
+      const value = args.get(p.name.text) ?? (p.default && this.context.evaluate(p.default, scope));
+      if (!value) continue;
+      const fitted = fitType(value, p.type);
+      const kept = isMisfit(fitted) ? value : fitted;
+      out.set(p.name.text, kept);
+      scope.set(p.name.text, kept);
+    }
+    return out;
+  }
+
+  private given(args: readonly Argument[]): readonly GivenArgument[] | undefined {
+    const out = args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: { ...this.context.evaluate(a.value, this.context.scope), because: a.value.span }, span: a.span }));
+    return out.some((g) => g.value.kind === "poison") ? undefined : out;
+  }
+
+  private required(method: Declared<"Method">, args: ReadonlyMap<string, Value>, call: Expr): boolean {
+    let fine = true;
+    for (const p of method.declaration.params) {
+      if (args.has(p.name.text) || p.default) continue;
+      fine = false;
+      this.diagnostics.report("A0201", { at: call.span, name: p.name.text, callee: method.declaration.name.text, declared: p.span });
+    }
+    return fine;
+  }
+
+  /** Arguments at a site as the directory says them, checked against the method's parameters. */
+  private configured(method: Declared<"Method">, reader: FormatReader, site: FormatScope, path: StringLit): ReadonlyMap<string, Value> | undefined {
+    const out = new Map<string, Value>();
+    for (const [name, { value: datum, field, span }] of reader.arguments(site)) {
+      const param = method.declaration.params.find((p) => p.name.text === name);
+      if (!param) {
+        if (method.declaration.name.text === reader.declaration.target.text) throw new FormatFault(span, `\`${method.declaration.name.text}\` has no parameter \`${name}\``);
+        continue;
+      }
+      const file = "adapter_config.json", named = field ?? name;
+      const value = datumValue(datum, path.span);
+      const fitted = value && fitType(value, param.type);
+      if (!fitted || isMisfit(fitted)) {
+        const facts = { at: path.span, file, field: named, declared: param.span };
+        if (fitted?.kind === "range") this.diagnostics.report("A0213", { ...facts, value: shortly(datum), reason: `It must be ${fitted.expected}.` });
+        else this.diagnostics.report("A0212", { ...facts, expected: fitted?.expected ?? "a value", found: shortly(datum) });
+        return undefined;
+      }
+      out.set(name, fitted);
+    }
+    return out;
+  }
+
+  /** Arguments of the text, which must say what the directory says; what the text leaves out comes from the directory. */
+  private agreed(text: ReadonlyMap<string, Value>, file: ReadonlyMap<string, Value>, places: ReadonlyMap<string, Span>, path: StringLit): ReadonlyMap<string, Value> | undefined {
+    for (const [name, value] of text) {
+      const other = file.get(name);
+      if (!other || show(other) === show(value)) continue;
+      this.diagnostics.report("A0620", { at: places.get(name) ?? value.because, name, file: "adapter_config.json", expected: show(value), found: show(other), path: path.span });
+      return undefined;
+    }
+    return new Map([...file, ...text]);
+  }
+
+  private methodOf(format: Declared<"Format">, reader: FormatReader, site: FormatScope): Declared<"Method"> | undefined {
+    const other = reader.methodAt(site);
+    const name = other?.name ?? format.declaration.target.text, at = other?.span ?? format.declaration.target.span;
+    const found = format.home.lookup(name);
+    if (found?.kind === "declared" && found.declared.declaration.kind === "Method") return found.declared as Declared<"Method">;
+    throw new FormatFault(at, `\`${name}\` is not a method`);
+  }
+
+  private formatScope(header: CheckpointHeader, base: Base): FormatScope {
+    return { config: fields(header.json["adapter_config.json"]), base: fields(base.header.json["config.json"]) };
+  }
+
+  private formatFor(scope: FormatScope): Declared<"Format"> | undefined {
+    return this.context.formats.find((f) => new FormatReader(f.declaration).recognizes(scope));
+  }
+
+  private refusals(reader: FormatReader, scope: FormatScope, at: Span): boolean {
+    const refused = reader.refusals(scope);
+    for (const r of refused)
+      this.diagnostics.report("A0213", { at, file: "adapter_config.json", field: r.field, value: shortly(r.value), ...(r.message ? { reason: r.message } : {}), declared: r.span });
+    return refused.length > 0;
+  }
+
+  private unknownFields(reader: FormatReader, scope: FormatScope, at: Span): void {
+    for (const clause of reader.clauses("trained_on")) for (const e of clause.operands) reader.evaluate(e, scope);
+    for (const field of reader.unknownFields(scope))
+      this.diagnostics.report("A0210", { at, file: "adapter_config.json", field, candidates: reader.knownFields(), meaning: `It says ${shortly(scope.config[field] ?? null)}, and has no effect here.` });
+  }
+
+  /** Modules the config says are saved, for which the file holds nothing. */
+  private unsaved(saved: readonly string[], replacements: readonly Replacement[], at: Span): void {
+    for (const name of saved.filter((n) => !replacements.some((r) => within(r.module.key, n))))
+      this.diagnostics.report("A0315", {
+        at, file: "adapter_config.json", field: "modules_to_save", pattern: name, body: `\`modules_to_save\` names \`${name}\`, but the directory holds no tensor of such a module.`,
+      });
+  }
+
+  /** Modules inside the selection when the text narrows the base, else undefined. */
+  private restriction(selection: Selection): ReadonlySet<ModuleInstance> | undefined {
+    if (selection.sites.some((s) => s.module.key === "")) return undefined;
+    return new Set(selection.sites.flatMap((s) => modulesOf(s.module)));
+  }
+
+  private otherBase(reader: FormatReader | undefined, scope: FormatScope, base: Base, at: Span): void {
+    const [clause] = reader?.clauses("trained_on") ?? [];
+    const named = clause?.operands[0] && reader ? reader.evaluate(clause.operands[0], scope) : null;
+    if (typeof named !== "string" || named === "") return;
+    const last = (p: string): string => p.split(/[\\/]+/).filter((x) => x !== "").pop()?.toLowerCase() ?? "";
+    const own = fields(base.header.json["config.json"])["_name_or_path"];
+    const known = [base.path, base.header.path, base.header.location, typeof own === "string" ? own : ""].flatMap((p) => p.toLowerCase().split(/[\\/]+/));
+    if (!known.includes(last(named))) this.diagnostics.report("A0625", { at, found: named, base: base.name, baseSpan: base.because });
+  }
+}
+
+interface Wanted { readonly name: string; readonly dims: readonly WDim[]; readonly needed: NeededTensor; readonly sub?: ModuleInstance }
+
+/** Does a saved name (matched as PEFT does) cover this module or one it lies in? */
+function within(key: string, name: string): boolean {
+  const parts = key.split(".");
+  return parts.some((_, i) => parts.slice(0, i + 1).join(".").endsWith(name));
+}
+
+const fields = (v: unknown): { readonly [field: string]: Datum } => (typeof v === "object" && v !== null && !Array.isArray(v) ? (v as { [field: string]: Datum }) : {});
+const constantDim = (n: number): WDim["dim"] => (n === 0 ? [] : [{ coef: n, factors: [] }]);
+
+function dimOrInt(d: WDim): Value {
+  const n = constantOf(d.dim);
+  return n === undefined ? { kind: "dim", value: d.dim, because: d.because } : { kind: "int", value: n, because: d.because };
+}
+
+/** Does an expression read one of the names? */
+function mentions(e: Expr, names: ReadonlySet<string>): boolean {
+  if (e.kind === "Ref") return names.has(e.name);
+  if (e.kind === "Binary") return mentions(e.left, names) || mentions(e.right, names);
+  if (e.kind === "Parenthesized" || e.kind === "Unary") return mentions(e.of, names);
+  return e.kind === "Call" && e.args.some((a) => mentions(a.value, names));
+}
+
+export { bindsMap };

@@ -1,0 +1,360 @@
+/**
+ * The meaning of a composition of adapters at one port (semantics.md, sections 3 and 4), as graph nodes.
+ *
+ * The chain state of a port is its current value, and at a linear map also the current map `(W, b)`. A method's equations
+ * act on it in written order; `then` passes the state on, `+` and weights add up effects, the differences from the state
+ * before. Low-rank updates stay beside the weight, as products applied from right to left; whether one is folded into
+ * the weight is decided by a pass.
+ */
+import type { GraphBuilder } from "../../ir/build.ts";
+import type { NodeId } from "../../ir/graph.ts";
+import { sameShape, showShape } from "../../ir/ops.ts";
+import type { Span } from "../base/source.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Expr, Statement } from "../syntax/ast.ts";
+import type { Term } from "../check/composition.ts";
+import type { PlacedAdapter, PlacedSite } from "../check/placement.ts";
+import { bindsMap } from "../check/method-binding.ts";
+import { inferProperties } from "../check/properties.ts";
+import type { Scope } from "../check/scope.ts";
+import { describe, type ModuleInstance, type TensorVal, type Value } from "../check/values.ts";
+import { effects, plus, single, total, type Combination } from "./combination.ts";
+import { act, applyMatrix } from "./matrix-action.ts";
+
+/** What composing needs from the interpreter. */
+export interface BodyEvaluator {
+  readonly builder: GraphBuilder;
+  readonly diagnostics: Diagnostics;
+  evaluate(e: Expr, scope: Scope): Value;
+  /** A value for a node: its dims carry `because`. */
+  tensor(node: NodeId, because: Span): TensorVal;
+  /** Puts the parameters of a placed method in its scope. */
+  bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void;
+  /** Is a node made of parameters and literals alone? */
+  isConst(node: NodeId): boolean;
+}
+
+/** The current map of a linear module. */
+interface MapState {
+  /** `[O, I]`; undefined once no single matrix does the same. */
+  readonly weight: () => Combination | undefined;
+  readonly bias: () => Combination | undefined;
+  /** Why `weight` is undefined. */
+  readonly lost?: { readonly adapter: string; readonly because: Span };
+}
+
+interface PortState {
+  readonly value: Combination;
+  readonly map: MapState | undefined;
+}
+
+/** One port of a module where adapters write. */
+export interface PortSite {
+  readonly module: ModuleInstance;
+  readonly port: "in" | "out";
+  /** The module's input: what `delta w` multiplies. */
+  readonly input: NodeId;
+  /** Its unadapted value. */
+  readonly value: NodeId;
+  /** The value with an adapter's replacements of parameters in place, when it has some here. */
+  replaced(adapter: PlacedAdapter): NodeId | undefined;
+  /** The logical weight `[O, I]` and bias, with the replacements of one adapter or of none. */
+  map(adapter: PlacedAdapter | undefined): { readonly weight: NodeId; readonly bias?: NodeId } | undefined;
+}
+
+/** The value of a port after a composition; the port's own value when nothing acts there. */
+export function composeAt(term: Term, site: PortSite, evaluator: BodyEvaluator): NodeId {
+  const composer = new Composer(site, evaluator);
+  const before = composer.initial();
+  const after = composer.denote(term, before);
+  return after === before ? site.value : total(evaluator.builder, after.value, (n) => evaluator.isConst(n), site.value);
+}
+
+/** Does an adapter write this port, or replace parameters of this module? */
+export function actsAt(adapter: PlacedAdapter, module: ModuleInstance, port: "in" | "out"): boolean {
+  return sitesAt(adapter, module, port).length > 0 || (port === "out" && adapter.replacements.some((r) => r.module === module));
+}
+
+function sitesAt(adapter: PlacedAdapter, module: ModuleInstance, port: "in" | "out"): readonly PlacedSite[] {
+  return adapter.sites.filter((s) => s.module === module && portOf(s) === port);
+}
+
+const portOf = (s: PlacedSite): "in" | "out" => (s.method.declaration.on.port?.text === "input" ? "in" : "out");
+
+class Composer {
+  private readonly site: PortSite;
+  private readonly evaluator: BodyEvaluator;
+
+  constructor(site: PortSite, evaluator: BodyEvaluator) {
+    this.site = site;
+    this.evaluator = evaluator;
+  }
+
+  initial(): PortState {
+    return this.stateOf(this.site.value, undefined);
+  }
+
+  private stateOf(value: NodeId, adapter: PlacedAdapter | undefined): PortState {
+    const { site } = this;
+    const known = site.port === "out" ? once(() => site.map(adapter)) : () => undefined;
+    return {
+      value: single(value),
+      map: { weight: () => combinationOf(known()?.weight), bias: () => combinationOf(known()?.bias) },
+    };
+  }
+
+  /** `⟦term⟧(state)`; the same object when nothing acts here. */
+  denote(term: Term, state: PortState): PortState {
+    switch (term.kind) {
+      case "none":
+        return state;
+      case "adapter":
+        return this.adapter(term.adapter, state);
+      case "then":
+        return this.denote(term.second, this.denote(term.first, state));
+      case "sum":
+        return this.combined(state, [{ weight: 1, of: this.denote(term.left, state) }, { weight: 1, of: this.denote(term.right, state) }]);
+      case "scaled":
+        return this.combined(state, [{ weight: term.weight, of: this.denote(term.of, state) }]);
+    }
+  }
+
+  private combined(state: PortState, parts: readonly { readonly weight: number; readonly of: PortState }[]): PortState {
+    const acting = parts.filter((p) => p.of !== state);
+    if (acting.length === 0) return state;
+    const lost = acting.map((p) => p.of.map?.lost).find((l) => l !== undefined);
+    const of = (pick: (s: PortState) => Combination | undefined) => (): Combination | undefined => {
+      const own = pick(state);
+      const all = acting.map((p) => ({ weight: p.weight, of: pick(p.of) }));
+      return all.every((p) => p.of !== undefined) ? effects(own ?? new Map(), all as { weight: number; of: Combination }[]) : undefined;
+    };
+    return {
+      value: effects(state.value, acting.map((p) => ({ weight: p.weight, of: p.of.value }))),
+      map: { weight: once(of((s) => s.map?.weight())), bias: once(of((s) => s.map?.bias() ?? new Map())), ...(lost ? { lost } : {}) },
+    };
+  }
+
+  private adapter(adapter: PlacedAdapter, state: PortState): PortState {
+    const { module, port } = this.site;
+    const replaced = port === "out" ? this.site.replaced(adapter) : undefined;
+    const start = replaced === undefined ? state : this.stateOf(replaced, adapter);
+    return sitesAt(adapter, module, port).reduce((s, site) => new MethodRun(site, adapter, this.site, this.evaluator).from(s), start);
+  }
+}
+
+/** Runs one method's equations over the chain state of a port. */
+class MethodRun {
+  private state: PortState = { value: new Map(), map: undefined };
+  private readonly lets = new Map<string, Expr>();
+  private readonly scope: Scope;
+  private readonly placed: PlacedSite;
+  private readonly adapter: PlacedAdapter;
+  private readonly site: PortSite;
+  private readonly evaluator: BodyEvaluator;
+
+  constructor(placed: PlacedSite, adapter: PlacedAdapter, site: PortSite, evaluator: BodyEvaluator) {
+    this.placed = placed;
+    this.adapter = adapter;
+    this.site = site;
+    this.evaluator = evaluator;
+    this.scope = placed.scope.child();
+  }
+
+  from(state: PortState): PortState {
+    this.state = state;
+    const { declaration } = this.placed.method;
+    const origin = { module: this.site.module.key, file: declaration.span.file.name, start: declaration.span.start, end: declaration.span.end };
+    this.evaluator.builder.at(origin, () => {
+      this.evaluator.bindParams(this.placed, this.adapter, this.scope);
+      this.bindPorts();
+      this.block(declaration.body.statements);
+    });
+    return this.state;
+  }
+
+  private block(statements: readonly Statement[]): void {
+    for (const s of statements) this.statement(s);
+  }
+
+  private statement(s: Statement): void {
+    switch (s.kind) {
+      case "LetStmt": {
+        if (s.names.length === 1) this.lets.set(s.names[0]!.text, s.value);
+        const value = this.evaluate(s.value);
+        if (s.names.length === 1) this.scope.set(s.names[0]!.text, value);
+        else if (value.kind === "list") s.names.forEach((n, i) => value.items[i] && this.scope.set(n.text, value.items[i]));
+        return;
+      }
+      case "AssignStmt":
+        s.targets.forEach((target, i) => this.assign(target, s.values[i] ?? s.values[0]!, s.delta));
+        return;
+      case "IfStmt": {
+        const c = this.evaluate(s.condition);
+        if (c.kind === "bool") this.block(c.value ? s.then.statements : (s.otherwise?.statements ?? []));
+        else if (c.kind !== "poison") this.evaluator.diagnostics.report("A0222", { at: s.condition.span, what: "this condition" });
+        return;
+      }
+      case "ForStmt": {
+        const over = this.evaluate(s.over);
+        if (over.kind === "list")
+          for (const item of over.items) {
+            this.scope.set(s.names[0]!.text, item);
+            this.block(s.body.statements);
+          }
+        return;
+      }
+      case "ParamStmt": case "RequireStmt":
+        return;
+      default:
+        this.evaluator.diagnostics.report("A0109", { at: s.span, what: "this part of a method" });
+    }
+  }
+
+  private assign(target: Expr, value: Expr, delta: boolean): void {
+    const { on } = this.placed.method.declaration;
+    const isBound = target.kind === "Ref" && target.name === on.name.text;
+    const part = target.kind === "Member" && target.of.kind === "Ref" && target.of.name === on.name.text ? target.name.text : undefined;
+    if (!isBound && part === undefined) {
+      if (target.kind === "Ref" && !delta) return this.scope.set(target.name, this.evaluate(value));
+      return this.cannot(target, "Only the bound site and its parts can be set.");
+    }
+    const map = bindsMap(on);
+    const written = isBound ? (map ? "weight" : "out") : part!;
+    if (written === "weight" && map) delta ? this.deltaWeight(value) : this.setWeight(value);
+    else if (written === "bias" && map) this.setBias(value, delta);
+    else if ((written === "out" || isBound) && !delta) this.setValue(value);
+    else this.cannot(target, `\`${written}\` cannot be written by this method.`);
+    this.bindPorts();
+  }
+
+  /** `delta w = E`: `y := y + E @ x` */
+  private deltaWeight(e: Expr): void {
+    const effect = act(e, this.site.input, {
+      builder: this.evaluator.builder, evaluate: (x) => this.evaluate(x), letNamed: (n) => this.lets.get(n), isConst: (n) => this.evaluator.isConst(n),
+      notMatrix: (at, found) => void this.evaluator.diagnostics.report("A0204", { at: at.span, expected: "matrix [O, I]", found: describe(found), because: this.placed.method.declaration.on.span, becauseLabel: "of this map" }),
+    });
+    if (!effect) return;
+    const before = this.state;
+    const delta = once(() => this.node(e));
+    this.state = {
+      value: plus(before.value, effect),
+      map: before.map && { ...before.map, weight: once(() => { const w = before.map!.weight(), d = delta(); return w && d !== undefined ? plus(w, single(d)) : undefined; }) },
+    };
+  }
+
+  /** `w = E(w)`: the map is replaced, its bias stays. */
+  private setWeight(e: Expr): void {
+    const node = this.node(e);
+    if (node === undefined) return;
+    const { builder: b } = this.evaluator;
+    const bias = this.state.map?.bias() ?? new Map<NodeId, number>();
+    this.state = {
+      value: plus(single(applyMatrix(b, node, this.site.input)), bias),
+      map: { weight: () => single(node), bias: () => bias },
+    };
+  }
+
+  private setBias(e: Expr, delta: boolean): void {
+    const node = this.node(e);
+    if (node === undefined) return;
+    const before = this.state;
+    if (!delta && before.map?.lost && !before.map.bias()) {
+      this.evaluator.diagnostics.report("A0312", { at: this.adapter.span, adapter: before.map.lost.adapter, because: before.map.lost.because });
+      return;
+    }
+    const old = before.map?.bias() ?? new Map<NodeId, number>();
+    const change = delta ? single(node) : plus(single(node), old, -1);
+    const bias = plus(old, change);
+    this.state = { value: plus(before.value, change), map: before.map && { ...before.map, bias: () => bias } };
+  }
+
+  /** `y = E(y)` */
+  private setValue(e: Expr): void {
+    const { builder: b, diagnostics } = this.evaluator;
+    const node = this.node(e);
+    if (node === undefined) return;
+    const shape = b.shapeOf(node), want = b.shapeOf(this.site.value);
+    if (!sameShape(shape, want))
+      return diagnostics.report("A0310", { at: e.span, what: "this port", expected: showShape(want), found: showShape(shape), declared: this.placed.method.declaration.on.span });
+    const before = this.state;
+    const lost = { adapter: this.adapter.name, because: e.span };
+    const pushed = once(() => this.pushedMap(e, before));
+    this.state = { value: single(node), map: { weight: () => pushed()?.weight, bias: () => pushed()?.bias, lost: before.map?.lost ?? lost } };
+  }
+
+  /**
+   * The map after `y = E(y)` where E is affine in y and reads nothing else that moves: E applied to the columns of W and
+   * to the bias, less `E(0)` for the columns. Undefined where E is not like that.
+   */
+  private pushedMap(e: Expr, before: PortState): { readonly weight: Combination; readonly bias: Combination } | undefined {
+    const { declaration } = this.placed.method;
+    const weight = before.map?.weight(), bias = before.map?.bias();
+    const facts = inferProperties(declaration, { args: new Map([...this.placed.args].map(([k, v]) => [k, "value" in v ? v.value : undefined])) });
+    if (!weight || facts.foldable.value === false) return undefined;
+    const { builder: b } = this.evaluator;
+    const w = total(b, weight, () => true, [...weight.keys()][0]!);
+    const at = (value: NodeId): NodeId | undefined => {
+      const scope = this.scope.child();
+      scope.set(declaration.on.name.text, this.evaluator.tensor(value, e.span));
+      const v = this.evaluator.evaluate(e, scope);
+      return v.kind === "tensor" ? v.node : undefined;
+    };
+    const rows = b.permute(w, [1, 0]);
+    const zero = b.mul(b.scalar(0), b.slice(rows, 0, 0, 1));
+    const moved = at(rows), origin = at(zero), shifted = bias && bias.size > 0 ? at(total(b, bias, () => true, rows)) : undefined;
+    if (moved === undefined || origin === undefined || !this.evaluator.isConst(moved)) return undefined;
+    const start = b.reshape(origin, b.shapeOf(origin).slice(1));
+    return { weight: single(b.permute(b.sub(moved, start), [1, 0])), bias: single(shifted ?? start) };
+  }
+
+  /** Names of the bound site, at their current values. */
+  private bindPorts(): void {
+    const { on } = this.placed.method.declaration;
+    const name = on.name.text, because = on.span;
+    const { builder: b, diagnostics } = this.evaluator;
+    const lazily = (of: string, make: () => Value): void => this.scope.set(of, { kind: "lazy", because, force: make });
+    const value = (): Value => this.evaluator.tensor(total(b, this.state.value, (n) => this.evaluator.isConst(n), this.site.value), because);
+    if (!bindsMap(on)) {
+      lazily(name, value);
+      return;
+    }
+    const state = this.state;
+    const weight = (): Value => {
+      const w = state.map?.weight();
+      if (w) return this.evaluator.tensor(total(b, w, () => true, [...w.keys()][0] ?? this.site.value), because);
+      diagnostics.report("A0312", { at: this.adapter.span, adapter: state.map?.lost?.adapter ?? this.adapter.name, ...(state.map?.lost ? { because: state.map.lost.because } : {}) });
+      return { kind: "poison", because };
+    };
+    lazily(name, weight);
+    lazily(`${name}.weight`, weight);
+    lazily(`${name}.bias`, () => {
+      const bias = state.map?.bias();
+      return bias && bias.size > 0 ? this.evaluator.tensor(total(b, bias, () => true, this.site.value), because) : { kind: "none", because };
+    });
+    lazily(`${name}.in`, () => this.evaluator.tensor(this.site.input, because));
+    lazily(`${name}.out`, value);
+  }
+
+  private evaluate(e: Expr): Value {
+    return this.evaluator.evaluate(e, this.scope);
+  }
+
+  private node(e: Expr): NodeId | undefined {
+    const v = this.evaluate(e);
+    if (v.kind === "tensor") return v.node;
+    if (v.kind === "int" || v.kind === "float") return this.evaluator.builder.scalar(v.value);
+    if (v.kind !== "poison") this.evaluator.diagnostics.report("A0204", { at: e.span, expected: "tensor", found: describe(v) });
+    return undefined;
+  }
+
+  private cannot(target: Expr, body: string): void {
+    this.evaluator.diagnostics.report("A0218", { at: target.span, name: target.span.file.text.slice(target.span.start, target.span.end), body });
+  }
+}
+
+const combinationOf = (node: NodeId | undefined): Combination | undefined => (node === undefined ? undefined : single(node));
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
