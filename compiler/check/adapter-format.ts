@@ -41,8 +41,19 @@ export class FormatReader {
   lastField: string | undefined;
   readonly declaration: FormatDecl;
 
+  /** Text that every tensor template begins with and no tensor of the directory: it was saved without that wrapper. */
+  private absent = "";
+
   constructor(declaration: FormatDecl) {
     this.declaration = declaration;
+  }
+
+  /** Says which tensors the directory holds. */
+  reading(tensors: Iterable<string>): this {
+    const starts = new Set(this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" ? [c.value.value.split("{")[0]!] : [])));
+    const [start = ""] = starts;
+    this.absent = starts.size === 1 && ![...tensors].some((name) => name.startsWith(start)) ? start : "";
+    return this;
   }
 
   clauses(word: string): readonly Clause[] {
@@ -88,7 +99,7 @@ export class FormatReader {
     for (const c of this.clauses("tensor")) {
       const [target] = c.operands;
       if (target?.kind !== "Ref" || target.name !== param || !c.value || !this.holds(c, scope)) continue;
-      return fill(this.text(c.value, scope), scope);
+      return fill(this.bare(this.text(c.value, scope)), scope);
     }
     return undefined;
   }
@@ -99,7 +110,16 @@ export class FormatReader {
       .filter((c) => this.holds(c, scope))
       .flatMap((c) => c.operands)
       .filter((e) => e.kind === "String")
-      .map((e) => new Template(e.value));
+      .map((e) => new Template(this.bare(e.value)));
+  }
+
+  /** The `tensor` templates of all parameters, with the site as the module. */
+  siteTemplates(): readonly Template[] {
+    return this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" ? [new Template(this.bare(c.value.value.replace("{site}", "{module}")))] : []));
+  }
+
+  private bare(template: string): string {
+    return template.startsWith(this.absent) ? template.slice(this.absent.length) : template;
   }
 
   /** `applies M if E`: the name of another method for this site. */
@@ -249,11 +269,6 @@ export class Template {
   match(tensor: string): { readonly module: string; readonly param: string } | undefined {
     const m = this.#regex.exec(tensor);
     return m ? { module: m.groups?.["module"] ?? "", param: m.groups?.["param"] ?? tensor.slice(tensor.lastIndexOf(".") + 1) } : undefined;
-  }
-
-  /** Text before the first hole. */
-  get prefix(): string {
-    return this.text.split("{")[0]!;
   }
 }
 

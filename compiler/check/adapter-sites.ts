@@ -28,8 +28,6 @@ export function configuredSites(reader: FormatReader, scope: FormatScope, base: 
   if (!rule || rule.kind !== "Call" || rule.callee.kind !== "Ref")
     throw new FormatFault(rule?.span ?? reader.declaration.span, "a format says its sites: `sites = peft_modules(config)`");
   if (rule.callee.name !== "peft_modules") throw new FormatFault(rule.span, `\`${rule.callee.name}\` does not name modules`);
-  for (const field of ["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save"]) reader.used.add(field);
-
   const { placement: read, problems } = readPlacement(scope.config);
   for (const p of problems)
     diagnostics.report("A0213", { at, file: "adapter_config.json", field: p.field, value: shortly(scope.config[p.field] ?? null), reason: `\`${p.field}\` ${p.detail}` });

@@ -88,7 +88,7 @@ class Checker {
     const replaces = reader?.templates("replaces", scope) ?? [], ignores = reader?.templates("ignores", scope) ?? [];
     for (const t of header.tensors.values()) {
       if (this.used.has(t.name)) continue;
-      for (const template of replaces.map((r) => this.stripped(r))) {
+      for (const template of replaces) {
         const m = template.match(t.name);
         const module = m && this.modules.get(m.module);
         const param = m && module?.params.get(m.param);
@@ -97,16 +97,9 @@ class Checker {
         if (this.sameShape(t, param, module)) out.push({ param, module, header: t });
         break;
       }
-      if (!this.used.has(t.name) && ignores.some((i) => this.modules.has(this.stripped(i).match(t.name)?.module ?? "\0"))) this.used.add(t.name);
+      if (!this.used.has(t.name) && ignores.some((i) => this.modules.has(i.match(t.name)?.module ?? "\0"))) this.used.add(t.name);
     }
     return out;
-  }
-
-  /** Directories saved without the wrapper lack the prefix that all templates begin with. */
-  private stripped(template: Template): Template {
-    const prefix = template.prefix;
-    const absent = prefix !== "" && ![...this.input.header.tensors.keys()].some((name) => name.startsWith(prefix));
-    return absent ? new Template(template.text.slice(prefix.length)) : template;
   }
 
   private sameShape(t: TensorHeader, param: ParamInstance, module: ModuleInstance): boolean {
@@ -170,13 +163,12 @@ class Checker {
   /** The module a tensor of the directory is for, by the format's templates, whether or not it exists. */
   private moduleOf(tensor: string): string | undefined {
     const { reader, scope } = this.input;
-    const named = [...(reader?.clauses("tensor") ?? [])].flatMap((c) => (c.value?.kind === "String" ? [c.value.value] : []));
-    const own = reader ? named.map((n) => new Template(n.replace("{site}", "{module}"))) : [new Template("{module}.{param}")];
-    for (const template of own.map((t) => this.stripped(t))) {
+    const own = reader ? reader.siteTemplates() : [new Template("{module}.{param}")];
+    for (const template of own) {
       const m = template.match(tensor);
       if (m) return m.module;
     }
-    for (const template of [...(reader?.templates("ignores", scope) ?? []), ...(reader?.templates("replaces", scope) ?? [])].map((t) => this.stripped(t))) {
+    for (const template of [...(reader?.templates("ignores", scope) ?? []), ...(reader?.templates("replaces", scope) ?? [])]) {
       const m = template.match(tensor);
       // The last part is a parameter only of a module that has one of this name; otherwise no clause fits the tensor.
       if (m && (this.modules.get(m.module)?.params.has(m.param) || this.layerBeyond(m.module))) return m.module;

@@ -4,19 +4,19 @@
  * `pretrained("dir") on x` takes method, sites and arguments from the directory, as a format of the library reads it;
  * `LoRA(rank: 16) on x.<selector> from "dir"` says them in the text, and what the directory says as well must agree.
  */
-import { constantOf } from "../../ir/dim.ts";
-import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
+import type { CheckpointHeader } from "../../formats/checkpoint.ts";
+import { placementFields } from "../../formats/peft.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Argument, Expr, ExprOf, Param, StringLit } from "../syntax/ast.ts";
+import type { Argument, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
 import { FormatFault, FormatReader, type Datum, type FormatScope } from "./adapter-format.ts";
 import { configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry } from "./adapter-sites.ts";
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
-import { bindDims, bindsMap, binderText } from "./method-binding.ts";
-import { Scope } from "./scope.ts";
+import { bindMethod, placedParams, type BoundSite, type MethodContext, type PlacedSite } from "./method-sites.ts";
+import type { Scope } from "./scope.ts";
 import { select, type Selection } from "./sites.ts";
-import { describe, kindOfModule, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value, type WDim } from "./values.ts";
+import { kindOfModule, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value } from "./values.ts";
 
 /** An adapter of a program. */
 export interface PlacedAdapter {
@@ -32,24 +32,7 @@ export interface PlacedAdapter {
   readonly replacements: readonly Replacement[];
 }
 
-/** A method at one module. */
-export interface PlacedSite {
-  readonly module: ModuleInstance;
-  readonly method: Declared<"Method">;
-  /** Arguments and dims by name, over the scope of the method's file. */
-  readonly scope: Scope;
-  readonly args: ReadonlyMap<string, Value>;
-  readonly dims: ReadonlyMap<string, WDim>;
-  readonly params: ReadonlyMap<string, PlacedParam>;
-}
-
-/** A parameter of a method at one site: a tensor, or a module with tensors of its own. */
-export type PlacedParam =
-  | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly because: Span }
-  | { readonly kind: "module"; readonly module: ModuleInstance };
-
-export interface PlacementContext {
-  readonly diagnostics: Diagnostics;
+export interface PlacementContext extends MethodContext {
   baseNamed(name: string, at: Span): Base | undefined;
   /** The method of a name as a program sees it; undefined after a report. */
   methodNamed(name: string, at: Span): Declared<"Method"> | undefined;
@@ -57,14 +40,8 @@ export interface PlacementContext {
   readonly formats: readonly Declared<"Format">[];
   /** A checkpoint that was opened; undefined after a report. */
   checkpoint(path: StringLit, kind: "adapter"): CheckpointHeader | undefined;
-  /** The value of an expression whose names are all known when building. */
-  evaluate(e: Expr, scope: Scope): Value;
   /** Names in reach of the program, for arguments. */
   readonly scope: Scope;
-  /** A module that a method declares as a parameter (`param down: Linear[D -> k]`), with tensors under `key`. */
-  instantiate(type: Extract<import("../syntax/ast.ts").TypeExpr, { kind: "NamedType" }>, scope: Scope, key: string, source: string): ModuleInstance | undefined;
-  /** Width of what a module yields, for `Hidden[D]`. */
-  widthOf(module: ModuleInstance): WDim | undefined;
 }
 
 /** Places the adapter that a declaration describes; undefined after a report. */
@@ -158,7 +135,7 @@ class Placer {
       this.diagnostics.report("A0622", { at: path.value.span, kind: typeof kind === "string" ? kind : "nothing about its kind", known: this.context.formats.map((f) => f.declaration.target.text) });
       return undefined;
     }
-    const reader = new FormatReader(format.declaration);
+    const reader = this.readerOf(format, header, scope);
     const sites = configuredSites(reader, scope, selection.base, path.value.span, this.diagnostics);
     const refused = this.refusals(reader, scope, path.value.span);
     if (!sites || refused) return undefined;
@@ -185,7 +162,7 @@ class Placer {
       this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: method.declaration.name.text, found: other.declaration.target.text });
       return undefined;
     }
-    const reader = format && new FormatReader(format.declaration);
+    const reader = format && this.readerOf(format, header, scope);
     if (reader && this.refusals(reader, scope, path.span)) return undefined;
     // The places of arguments, for a disagreement with the directory.
     const places = new Map(given.map((g, i) => [g.name?.text ?? method.declaration.params[i]?.name.text ?? "", g.value.because]));
@@ -209,12 +186,12 @@ class Placer {
   }): PlacedAdapter | undefined {
     const { selection, header, path, reader, modules } = plan;
     const needed: NeededTensor[] = [];
-    const sites: (PlacedSite & { readonly wanted: readonly Wanted[] })[] = [];
+    const sites: BoundSite[] = [];
     for (const module of modules) {
       const site: FormatScope = { ...plan.scope, site: module.key, kind: kindOfModule(module) };
       const method = plan.methodFor(site);
       const args = method && plan.argumentsFor(method, site);
-      const placed = method && args && this.site(method, module, args, site, reader, selection.span);
+      const placed = method && args && bindMethod({ method, module, args, at: site, ...(reader ? { reader } : {}), where: selection.span, source: this.name, context: this.context });
       if (!placed) return undefined;
       sites.push(placed);
       needed.push(...placed.wanted.map((w) => w.needed));
@@ -229,7 +206,7 @@ class Placer {
         return undefined;
       }
       reportIdle(plan.idle, check.faulty, path.span, this.diagnostics);
-      this.unsaved(plan.saved, check.replacements, path.span);
+      if (!check.faulty && this.unsaved(plan.saved, check.replacements, path.span)) return undefined;
       if (reader) this.unknownFields(reader, plan.scope, path.span);
     }
     if (check.faulty) return undefined;
@@ -237,100 +214,8 @@ class Placer {
     const source = this.name;
     return {
       name: this.name, span: this.span, base: selection.base, header, source, because: path.span, replacements: check.replacements,
-      sites: sites.map(({ wanted, ...site }) => ({ ...site, params: this.params(wanted, header) })),
+      sites: sites.map(({ wanted, ...site }) => ({ ...site, params: placedParams(wanted, header) })),
     };
-  }
-
-  /** Binds a method to a module and lists the tensors it needs there. */
-  private site(
-    method: Declared<"Method">, module: ModuleInstance, args: ReadonlyMap<string, Value>, at: FormatScope, reader: FormatReader | undefined, where: Span,
-  ): (PlacedSite & { readonly wanted: readonly Wanted[] }) | undefined {
-    const { declaration } = method;
-    const dims = bindDims(declaration.on, module, this.context.widthOf(module));
-    if (!dims || declaration.reading.length > 0) {
-      if (declaration.reading.length > 0) this.diagnostics.report("A0109", { at: where, what: "a method that reads a second site" });
-      else
-        this.diagnostics.report("A0305", {
-          at: where, site: module.path || "the base", expected: binderText(declaration.on), found: kindOfModule(module), method: declaration.name.text, declared: declaration.on.span,
-        });
-      return undefined;
-    }
-    const scope = new Scope(method.home);
-    for (const [name, d] of dims) scope.set(name, dimOrInt(d));
-    const all = this.withDefaults(declaration.params, args, scope);
-    const wanted: Wanted[] = [];
-    const base = new Set(dims.keys());
-    for (const s of declaration.body.statements) {
-      if (s.kind === "RequireStmt") {
-        const holds = this.context.evaluate(s.condition, scope);
-        if (holds.kind === "bool" && !holds.value) {
-          const message = s.message && this.context.evaluate(s.message, scope);
-          this.diagnostics.report("A0217", { at: where, message: message?.kind === "string" ? message.value : "The values do not go together.", declared: s.span });
-          return undefined;
-        }
-      }
-      if (s.kind !== "ParamStmt") continue;
-      if (s.condition) {
-        const condition = this.context.evaluate(s.condition, scope);
-        if (condition.kind !== "bool" || !condition.value) continue;
-      }
-      if (s.type.kind === "NamedType") {
-        const sub = this.context.instantiate(s.type, scope, `${module.key}.${s.name.text}`, this.name);
-        if (!sub) return undefined;
-        wanted.push(...this.moduleParams(s.name.text, sub, at, reader, module, s.span));
-        continue;
-      }
-      const shape: WDim[] = [];
-      const fromBase: boolean[] = [];
-      for (const d of s.type.dims) {
-        const value = d.value && this.context.evaluate(d.value, scope);
-        if (value?.kind !== "int" && value?.kind !== "dim") {
-          if (value?.kind !== "poison") this.diagnostics.report("A0204", { at: d.span, expected: "Int", found: value ? describe(value) : "dim" });
-          return undefined;
-        }
-        shape.push({ dim: value.kind === "int" ? constantDim(value.value) : value.value, because: value.because });
-        fromBase.push(d.value !== undefined && mentions(d.value, base));
-      }
-      const tensor = reader ? reader.tensorOf(s.name.text, at) : `${module.key}.${s.name.text}`;
-      if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${s.name.text} = ..\` for this site`);
-      wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span } });
-    }
-    return { module, method, scope, args: all, dims, params: new Map(), wanted };
-  }
-
-  /** Tensors of a parameter that is a module: `down.weight`, `down.bias`. */
-  private moduleParams(name: string, sub: ModuleInstance, at: FormatScope, reader: FormatReader | undefined, site: ModuleInstance, declared: Span): Wanted[] {
-    return modulesOf(sub).flatMap((m) => [...m.params.values()].map((p): Wanted => {
-      const inner = p.tensor.slice(`${site.key}.`.length);
-      const tensor = reader?.tensorOf(inner, at) ?? `${site.key}.${inner}`;
-      return {
-        name, dims: p.dims, sub,
-        needed: { tensor, shape: p.dims.map((d) => constantOf(d.dim) ?? -1), fromBase: p.dims.map(() => true), param: inner, module: site, declared },
-      };
-    }));
-  }
-
-  private params(wanted: readonly Wanted[], header: CheckpointHeader): ReadonlyMap<string, PlacedParam> {
-    const out = new Map<string, PlacedParam>();
-    for (const w of wanted) {
-      const t = header.tensors.get(w.needed.tensor)!;
-      out.set(w.name, w.sub ? { kind: "module", module: w.sub } : { kind: "tensor", tensor: t.name, dims: w.dims, header: t, because: w.needed.declared });
-    }
-    return out;
-  }
-
-  /** Sets arguments and defaults in the method's scope, in order, so that a default may read an earlier parameter. */
-  private withDefaults(params: readonly Param[], args: ReadonlyMap<string, Value>, scope: Scope): ReadonlyMap<string, Value> {
-    const out = new Map<string, Value>();
-    for (const p of params) {
-      const value = args.get(p.name.text) ?? (p.default && this.context.evaluate(p.default, scope));
-      if (!value) continue;
-      const fitted = fitType(value, p.type);
-      const kept = isMisfit(fitted) ? value : fitted;
-      out.set(p.name.text, kept);
-      scope.set(p.name.text, kept);
-    }
-    return out;
   }
 
   private given(args: readonly Argument[]): readonly GivenArgument[] | undefined {
@@ -398,6 +283,12 @@ class Placer {
     return this.context.formats.find((f) => new FormatReader(f.declaration).recognizes(scope));
   }
 
+  private readerOf(format: Declared<"Format">, header: CheckpointHeader, scope: FormatScope): FormatReader {
+    const reader = new FormatReader(format.declaration).reading(header.tensors.keys());
+    reader.recognizes(scope); // what it reads there counts as used
+    return reader;
+  }
+
   private refusals(reader: FormatReader, scope: FormatScope, at: Span): boolean {
     const refused = reader.refusals(scope);
     for (const r of refused)
@@ -406,17 +297,20 @@ class Placer {
   }
 
   private unknownFields(reader: FormatReader, scope: FormatScope, at: Span): void {
+    for (const field of placementFields) reader.used.add(field);
     for (const clause of reader.clauses("trained_on")) for (const e of clause.operands) reader.evaluate(e, scope);
     for (const field of reader.unknownFields(scope))
       this.diagnostics.report("A0210", { at, file: "adapter_config.json", field, candidates: reader.knownFields(), meaning: `It says ${shortly(scope.config[field] ?? null)}, and has no effect here.` });
   }
 
   /** Modules the config says are saved, for which the file holds nothing. */
-  private unsaved(saved: readonly string[], replacements: readonly Replacement[], at: Span): void {
-    for (const name of saved.filter((n) => !replacements.some((r) => within(r.module.key, n))))
+  private unsaved(saved: readonly string[], replacements: readonly Replacement[], at: Span): boolean {
+    const without = saved.filter((n) => !replacements.some((r) => within(r.module.key, n)));
+    for (const name of without)
       this.diagnostics.report("A0315", {
         at, file: "adapter_config.json", field: "modules_to_save", pattern: name, body: `\`modules_to_save\` names \`${name}\`, but the directory holds no tensor of such a module.`,
       });
+    return without.length > 0;
   }
 
   /** Modules inside the selection when the text narrows the base, else undefined. */
@@ -436,8 +330,6 @@ class Placer {
   }
 }
 
-interface Wanted { readonly name: string; readonly dims: readonly WDim[]; readonly needed: NeededTensor; readonly sub?: ModuleInstance }
-
 /** Does a saved name (matched as PEFT does) cover this module or one it lies in? */
 function within(key: string, name: string): boolean {
   const parts = key.split(".");
@@ -445,19 +337,3 @@ function within(key: string, name: string): boolean {
 }
 
 const fields = (v: unknown): { readonly [field: string]: Datum } => (typeof v === "object" && v !== null && !Array.isArray(v) ? (v as { [field: string]: Datum }) : {});
-const constantDim = (n: number): WDim["dim"] => (n === 0 ? [] : [{ coef: n, factors: [] }]);
-
-function dimOrInt(d: WDim): Value {
-  const n = constantOf(d.dim);
-  return n === undefined ? { kind: "dim", value: d.dim, because: d.because } : { kind: "int", value: n, because: d.because };
-}
-
-/** Does an expression read one of the names? */
-function mentions(e: Expr, names: ReadonlySet<string>): boolean {
-  if (e.kind === "Ref") return names.has(e.name);
-  if (e.kind === "Binary") return mentions(e.left, names) || mentions(e.right, names);
-  if (e.kind === "Parenthesized" || e.kind === "Unary") return mentions(e.of, names);
-  return e.kind === "Call" && e.args.some((a) => mentions(a.value, names));
-}
-
-export { bindsMap };

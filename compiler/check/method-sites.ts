@@ -1,0 +1,186 @@
+/**
+ * A method at one module: its dims bound, its arguments completed, and the tensors its parameters need there.
+ */
+import { constantOf } from "../../ir/dim.ts";
+import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
+import type { Span } from "../base/source.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Expr, Param, TypeExpr } from "../syntax/ast.ts";
+import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
+import type { NeededTensor } from "./adapter-tensors.ts";
+import { fitType, isMisfit } from "./arguments.ts";
+import { bindDims, binderText } from "./method-binding.ts";
+import { Scope } from "./scope.ts";
+import { describe, kindOfModule, modulesOf, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
+
+/** A method at one module. */
+export interface PlacedSite {
+  readonly module: ModuleInstance;
+  readonly method: Declared<"Method">;
+  /** Arguments and dims by name, over the scope of the method's file. */
+  readonly scope: Scope;
+  readonly args: ReadonlyMap<string, Value>;
+  readonly dims: ReadonlyMap<string, WDim>;
+  readonly params: ReadonlyMap<string, PlacedParam>;
+}
+
+/** A parameter of a method at one site: a tensor, or a module with tensors of its own. */
+export type PlacedParam =
+  | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly because: Span }
+  | { readonly kind: "module"; readonly module: ModuleInstance; readonly headers: ReadonlyMap<ParamInstance, TensorHeader> };
+
+/** What binding a method asks of the interpreter. */
+export interface MethodContext {
+  readonly diagnostics: Diagnostics;
+  /** The value of an expression whose names are all known when building. */
+  evaluate(e: Expr, scope: Scope): Value;
+  /** A module that a method declares as a parameter (`param down: Linear[D -> k]`), with tensors under `key`. */
+  instantiate(type: Extract<TypeExpr, { kind: "NamedType" }>, scope: Scope, key: string, source: string): ModuleInstance | undefined;
+  /** Width of what a module yields, for `Hidden[D]`. */
+  widthOf(module: ModuleInstance): WDim | undefined;
+}
+
+/** A tensor that a parameter needs; `sub` is the module it belongs to when the parameter is a module. */
+export interface Wanted { readonly name: string; readonly dims: readonly WDim[]; readonly needed: NeededTensor; readonly sub?: { readonly module: ModuleInstance; readonly param: ParamInstance } }
+export type BoundSite = PlacedSite & { readonly wanted: readonly Wanted[] };
+
+export interface Binding {
+  readonly method: Declared<"Method">;
+  readonly module: ModuleInstance;
+  readonly args: ReadonlyMap<string, Value>;
+  readonly at: FormatScope;
+  /** Absent when no format names the tensors: they are `{site}.{param}`. */
+  readonly reader?: FormatReader;
+  /** The selector, for messages. */
+  readonly where: Span;
+  readonly source: string;
+  readonly context: MethodContext;
+}
+
+/** Binds a method to a module and lists the tensors it needs there; undefined after a report. */
+export function bindMethod({ method, module, args, at, reader, where, source, context }: Binding): BoundSite | undefined {
+  const { declaration } = method;
+  const dims = bindDims(declaration.on, module, context.widthOf(module));
+  if (!dims || declaration.reading.length > 0) {
+    if (declaration.reading.length > 0) context.diagnostics.report("A0109", { at: where, what: "a method that reads a second site" });
+    else
+      context.diagnostics.report("A0305", {
+        at: where, site: module.path || "the base", expected: binderText(declaration.on), found: kindOfModule(module), method: declaration.name.text, declared: declaration.on.span,
+      });
+    return undefined;
+  }
+  const scope = new Scope(method.home);
+  for (const [name, d] of dims) scope.set(name, dimOrInt(d));
+  const all = withDefaults(declaration.params, args, scope, context);
+  const absent = declaration.params.find((p) => !all.has(p.name.text));
+  if (absent) {
+    if (reader) throw new FormatFault(reader.declaration.span, `sets no \`${absent.name.text}\``);
+    return undefined;
+  }
+  const wanted: Wanted[] = [];
+  const base = new Set(dims.keys());
+  // A `let` before the parameters may name a size; one that reads tensors has no value yet.
+  const tensors = new Set([declaration.on.name.text]);
+  for (const s of declaration.body.statements) {
+    if (s.kind === "RequireStmt") {
+      const holds = context.evaluate(s.condition, scope);
+      if (holds.kind === "bool" && !holds.value) {
+        const message = s.message && context.evaluate(s.message, scope);
+        context.diagnostics.report("A0217", { at: where, message: message?.kind === "string" ? message.value : "The values do not go together.", declared: s.span });
+        return undefined;
+      }
+    }
+    if (s.kind === "LetStmt" && s.names.length === 1) {
+      if (mentions(s.value, tensors)) tensors.add(s.names[0]!.text);
+      else {
+        scope.set(s.names[0]!.text, context.evaluate(s.value, scope));
+        if (mentions(s.value, base)) base.add(s.names[0]!.text);
+      }
+    }
+    if (s.kind !== "ParamStmt") continue;
+    tensors.add(s.name.text);
+    if (s.condition) {
+      const condition = context.evaluate(s.condition, scope);
+      if (condition.kind !== "bool" || !condition.value) continue;
+    }
+    if (s.type.kind === "NamedType") {
+      const sub = context.instantiate(s.type, scope, `${module.key}.${s.name.text}`, source);
+      if (!sub) return undefined;
+      wanted.push(...moduleParams(s.name.text, sub, at, reader, module, s.span));
+      continue;
+    }
+    const shape: WDim[] = [];
+    const fromBase: boolean[] = [];
+    for (const d of s.type.dims) {
+      const value = d.value && context.evaluate(d.value, scope);
+      if (value?.kind !== "int" && value?.kind !== "dim") {
+        if (value?.kind !== "poison") context.diagnostics.report("A0204", { at: d.span, expected: "Int", found: value ? describe(value) : "dim" });
+        return undefined;
+      }
+      shape.push({ dim: value.kind === "int" ? constantDim(value.value) : value.value, because: value.because });
+      fromBase.push(d.value !== undefined && mentions(d.value, base));
+    }
+    const tensor = reader ? reader.tensorOf(s.name.text, at) : `${module.key}.${s.name.text}`;
+    if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${s.name.text} = ..\` for this site`);
+    wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span } });
+  }
+  return { module, method, scope, args: all, dims, params: new Map(), wanted };
+}
+
+/** Tensors of a parameter that is a module: `down.weight`, `down.bias`. */
+function moduleParams(name: string, sub: ModuleInstance, at: FormatScope, reader: FormatReader | undefined, site: ModuleInstance, declared: Span): Wanted[] {
+  return modulesOf(sub).flatMap((m) => [...m.params.values()].map((p): Wanted => {
+    const inner = p.tensor.slice(`${site.key}.`.length);
+    const tensor = reader?.tensorOf(inner, at) ?? `${site.key}.${inner}`;
+    return {
+      name, dims: p.dims, sub: { module: sub, param: p },
+      needed: { tensor, shape: p.dims.map((d) => constantOf(d.dim) ?? -1), fromBase: p.dims.map(() => true), param: inner, module: site, declared },
+    };
+  }));
+}
+
+export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader): ReadonlyMap<string, PlacedParam> {
+  const out = new Map<string, PlacedParam>();
+  for (const w of wanted) {
+    const t = header.tensors.get(w.needed.tensor)!;
+    const before = out.get(w.name);
+    const headers = before?.kind === "module" ? before.headers : [];
+    out.set(w.name, w.sub ? { kind: "module", module: w.sub.module, headers: new Map([...headers, [w.sub.param, t]]) } : { kind: "tensor", tensor: t.name, dims: w.dims, header: t, because: w.needed.declared });
+  }
+  return out;
+}
+
+/** Sets arguments and defaults in the method's scope, in order, so that a default may read an earlier parameter. */
+function withDefaults(params: readonly Param[], args: ReadonlyMap<string, Value>, scope: Scope, context: MethodContext): ReadonlyMap<string, Value> {
+  const out = new Map<string, Value>();
+  for (const p of params) {
+    const value = args.get(p.name.text) ?? (p.default && context.evaluate(p.default, scope));
+    if (!value) continue;
+    const fitted = fitType(value, p.type);
+    const kept = isMisfit(fitted) ? value : fitted;
+    out.set(p.name.text, kept);
+    scope.set(p.name.text, kept);
+  }
+  return out;
+}
+
+const constantDim = (n: number): WDim["dim"] => (n === 0 ? [] : [{ coef: n, factors: [] }]);
+
+function dimOrInt(d: WDim): Value {
+  const n = constantOf(d.dim);
+  return n === undefined ? { kind: "dim", value: d.dim, because: d.because } : { kind: "int", value: n, because: d.because };
+}
+
+/** Does an expression read one of the names? */
+function mentions(e: Expr, names: ReadonlySet<string>): boolean {
+  switch (e.kind) {
+    case "Ref": return names.has(e.name);
+    case "Number": case "String": case "Bool": case "None": return false;
+    case "Binary": return mentions(e.left, names) || mentions(e.right, names);
+    case "Parenthesized": case "Unary": case "Member": return mentions(e.of, names);
+    case "If": return mentions(e.condition, names) || mentions(e.then, names) || mentions(e.otherwise, names);
+    case "Call": return mentions(e.callee, names) || e.args.some((a) => mentions(a.value, names));
+    // Whatever else there is may read anything.
+    default: return true;
+  }
+}
