@@ -674,14 +674,14 @@ export class AdaptParser extends CstParser {
       {
         ALT: () => {
           this.CONSUME(Kw.per);
-          this.CONSUME3(t.Word, { LABEL: "unit" });
+          this.CONSUME2(t.NameWord, { LABEL: "unit" });
         },
       },
       {
         ALT: () => {
           this.CONSUME(Kw.every);
           this.SUBRULE3(this.postfix, { ARGS: [limits], LABEL: "every" });
-          this.CONSUME4(t.Word, { LABEL: "unit" });
+          this.CONSUME3(t.NameWord, { LABEL: "unit" });
         },
       },
       {

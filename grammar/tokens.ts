@@ -39,6 +39,8 @@ const keywordList: readonly (readonly [Keyword, TokenType])[] = [
   ...soft.map((word) => [word, keyword(word, [Word, NameWord])] as const),
   ...expressionWords.map((word) => [word, keyword(word, [Word])] as const),
 ];
+/** The lexer takes the first that matches, so `once` is tried before `on`. */
+const longestFirst = [...keywordList].sort(([a], [b]) => b.length - a.length).map(([, token]) => token);
 /** Token type of each keyword. */
 export const Kw = Object.fromEntries(keywordList) as Record<Keyword, TokenType>;
 
@@ -87,7 +89,7 @@ export const Comment = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, g
 const Blank = createToken({ name: "Blank", pattern: /[ \t\r\n\uFEFF]+/, group: Lexer.SKIPPED, line_breaks: true });
 
 export const allTokens: TokenType[] = [
-  Blank, Comment, ClosedString, OpenString, QuotedString, NumberToken, ...Object.values(Kw), Identifier,
+  Blank, Comment, ClosedString, OpenString, QuotedString, NumberToken, ...longestFirst, Identifier,
   RangeInclusive, Ellipsis, RangeOpen, Dot, FatArrow, Arrow, EqualEqual, NotEqual, LessEqual, GreaterEqual, StarStar, Coalesce, Equal,
   Less, Greater, Plus, Minus, Star, Slash, At, Percent, Question, Comma, Semicolon, Colon,
   LParen, RParen, LBracket, RBracket, LBrace, RBrace, Word, NameWord, StringToken,

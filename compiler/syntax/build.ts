@@ -63,8 +63,7 @@ class Builder {
       this.#diagnostics.report("A0001", { at, edition: editions[editions.length - 1] ?? 0 });
     }
     for (const [i, item] of items.entries()) {
-      const next = items[i + 1]?.[0]?.startOffset ?? Number.POSITIVE_INFINITY;
-      this.#item(item, i, { from: i === 0 ? 0 : (item[0]?.startOffset ?? 0), to: next });
+      this.#item(item, i, { from: i === 0 ? 0 : this.#lineStart(item), to: this.#lineStart(items[i + 1]) });
     }
     if (items.length === 0) this.#lexicalProblems([], { from: 0, to: Number.POSITIVE_INFINITY });
     for (const span of this.#docs.loose(items)) this.#diagnostics.report("A0013", { at: span });
@@ -74,6 +73,12 @@ class Builder {
     };
     if (this.#edition) value.edition = this.#edition;
     return { value, diagnostics: this.#diagnostics.items, comments: this.#comments.map((token) => tokenSpan(this.#file, token)) };
+  }
+
+  /** Where the line begins on which an item begins; a character before the item on that line is its own. */
+  #lineStart(item: readonly IToken[] | undefined): number {
+    const [first] = item ?? [];
+    return first ? first.startOffset - (first.startColumn ?? 1) + 1 : Number.POSITIVE_INFINITY;
   }
 
   /** Reads one item into the tree; `range` is the text that is its own. */
@@ -117,7 +122,10 @@ class Builder {
     const token = cst.token("NumberToken");
     const at = tokenSpan(this.#file, token);
     if (index > 0) {
-      this.#diagnostics.report("A0003", { at: cst.span, label: this.#edition ? "the edition is given already" : "the edition comes first", help: "remove this line" });
+      this.#diagnostics.report("A0003", {
+        at: cst.span, label: this.#edition ? "the edition is given already" : "the edition comes first", help: "remove this line",
+        ...(this.#edition && { fix: { title: "Remove this line", edits: [{ span: cst.span, text: "" }] } }),
+      });
       return;
     }
     const year = Number(token.image);
@@ -179,15 +187,38 @@ class Builder {
 
   #mistake(tokens: IToken[], mistake: Parameters<typeof explainMistake>[2]): void {
     const { found, previous } = mistake;
-    const afterNumber = previous !== undefined && previous.tokenType === t.NumberToken && previous.endLine === found.startLine;
-    if (afterNumber && tokenMatcher(found, t.Word)) {
-      const adjacent = found.startOffset === (previous.endOffset ?? 0) + 1;
-      if (adjacent || closeNames(found.image, t.units).length > 0) {
-        this.#diagnostics.report("A0010", { at: tokenSpan(this.#file, found), unit: found.image, units: t.units });
-        return;
-      }
+    if (previous?.tokenType === t.NumberToken && previous.endLine === found.startLine && this.#numberMistake(previous, found)) return;
+    const number = tokens[tokens.indexOf(found) - 2];
+    if (previous?.tokenType === t.Dot && number?.tokenType === t.NumberToken && this.#numberMistake(number, previous)) return;
+    const next = tokens[tokens.indexOf(found) + 1];
+    if (found.tokenType === t.Dot && next?.tokenType === t.NumberToken && next.startOffset === found.startOffset + 1) {
+      const at = { file: this.#file, start: found.startOffset, end: tokenSpan(this.#file, next).end };
+      this.#diagnostics.report("A0012", { at, body: "A point has digits on both sides.", better: `0.${next.image}` });
+      return;
     }
     this.#diagnostics.report("A0003", explainMistake(this.#file, tokens, mistake));
+  }
+
+  /** A number in another notation, or with a unit that does not exist. */
+  #numberMistake(number: IToken, found: IToken): boolean {
+    const adjacent = found.startOffset === (number.endOffset ?? 0) + 1;
+    const at = { file: this.#file, start: number.startOffset, end: tokenSpan(this.#file, found).end };
+    if (adjacent && found.tokenType === t.Dot) {
+      this.#diagnostics.report("A0012", { at, body: "A point has digits on both sides.", better: `${number.image}.0` });
+      return true;
+    }
+    if (!tokenMatcher(found, t.Word)) return false;
+    if (adjacent && /^_[\d_]+$/.test(found.image)) {
+      this.#diagnostics.report("A0012", { at, body: "Digits stand together.", better: (number.image + found.image).replaceAll("_", "") });
+      return true;
+    }
+    if (adjacent && /^x[\da-f]+$/i.test(found.image)) {
+      this.#diagnostics.report("A0012", { at, body: "Numbers are decimal.", better: String(Number(number.image + found.image)) });
+      return true;
+    }
+    if (!adjacent && closeNames(found.image, t.units).length === 0 && !/^([mun]?sec|bytes?|seconds?|minutes?|hours?)$/i.test(found.image)) return false;
+    this.#diagnostics.report("A0010", { at: tokenSpan(this.#file, found), unit: found.image, units: t.units });
+    return true;
   }
 
   /** Characters and strings that are wrong by themselves; says whether there were any. */

@@ -24,9 +24,8 @@ export function explainMistake(file: SourceFile, tokens: IToken[], mistake: Mist
   const { found, previous } = mistake;
   const atEnd = found.tokenType === EOF || (previous !== undefined && previous.endLine !== found.startLine && !tokenMatcher(found, t.RBrace));
   const at: Span = atEnd && previous ? after(file, previous) : tokenSpan(file, found);
-  const label = labelOf(tokens, mistake, atEnd);
-  const fix = findFix(file, tokens, mistake);
-  return { at, label, ...fix, ...keywordHint(tokens, mistake, fix !== undefined) };
+  const { label = labelOf(tokens, mistake, atEnd), ...fix }: Partial<FoundFix> = findFix(file, tokens, mistake) ?? {};
+  return { at, label, ...fix, ...keywordHint(mistake, fix.help !== undefined) };
 }
 
 function after(file: SourceFile, token: IToken): Span {
@@ -49,6 +48,7 @@ function labelOf(tokens: readonly IToken[], mistake: Mistake, atEnd: boolean): s
   }
   if (mistake.expected.length === 0) return atEnd ? `nothing more is expected ${place}` : `does not continue this ${kind}`;
   if (mistake.expected.some((token) => token === "NumberToken") && mistake.expected.length > 3) return `expected ${valueOf(rule, kind, previous)} ${place}`;
+  if (rule === "suppress") return `expected the ${previous?.image === "suppress" ? "code" : "reason"}, a string, ${place}`;
   if (rule === "typeExpression") return `expected a type ${place}`;
   if (rule === "declaration" && mistake.expected.length > 4) return previous?.image === "export" ? "expected a declaration after `export`" : "expected a declaration here";
   if (rule === "block" && mistake.expected[0] === "LBrace") return `expected \`{\` and the body of the ${kind}`;
@@ -66,13 +66,14 @@ function labelOf(tokens: readonly IToken[], mistake: Mistake, atEnd: boolean): s
 /** "after the name of the adapter", "after `rank`". */
 function placeAfter(previous: IToken | undefined, word: IToken | undefined, name: IToken | undefined): string {
   if (!previous) return "here";
-  if (previous === name && word) return `after the name of the ${word.image}`;
+  if (previous === name && word && (t.declarationWords as readonly string[]).includes(word.image)) return `after the name of the ${word.image}`;
   return previous.image.length > 24 ? "here" : `after \`${previous.image}\``;
 }
 
 function valueOf(rule: string, kind: string, previous: IToken | undefined): string {
   if (previous?.tokenType === t.Equal && ["base", "adapter", "model", "router", "generator"].includes(kind)) return kind === "adapter" ? "an adapter" : `a ${kind}`;
   if (rule === "selector" || previous?.tokenType === t.Kw.on) return "modules";
+  if (previous?.tokenType === t.Kw.with || previous?.tokenType === t.Kw.then) return "an adapter";
   return "a value";
 }
 
@@ -81,7 +82,7 @@ function join(list: readonly string[]): string {
 }
 
 /** A keyword used where it means something else. */
-function keywordHint(tokens: readonly IToken[], mistake: Mistake, fixed: boolean): { readonly body?: string } {
+function keywordHint(mistake: Mistake, fixed: boolean): { readonly body?: string } {
   const { found } = mistake;
   if (fixed || !mistake.expected.includes("NumberToken")) return {};
   const word = (t.expressionWords as readonly string[]).includes(found.image);
@@ -90,17 +91,29 @@ function keywordHint(tokens: readonly IToken[], mistake: Mistake, fixed: boolean
 
 // ---------------------------------------------------------------- fixes
 
-interface Edit { readonly start: number; readonly end: number; readonly text: string; readonly help: string; readonly title: string }
+interface FoundFix { readonly help: string; readonly fix?: Fix; readonly label?: string }
+
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly help: string;
+  readonly title: string;
+  /** Says better what was expected, when this edit is the right one. */
+  readonly label?: string;
+}
 
 /** The first small edit after which the whole item parses, or else words for the one after which most of it does. */
-function findFix(file: SourceFile, tokens: readonly IToken[], mistake: Mistake): { readonly help: string; readonly fix?: Fix } | undefined {
+function findFix(file: SourceFile, tokens: readonly IToken[], mistake: Mistake): FoundFix | undefined {
   let furthest = mistake.found.tokenType === EOF ? Number.POSITIVE_INFINITY : mistake.found.startOffset + mistake.found.image.length;
   let help: string | undefined;
   for (const edit of candidates(file, tokens, mistake)) {
+    if (edit.end < edit.start) continue;
     const reached = reachedAfter(file, tokens, edit);
     if (reached === Number.POSITIVE_INFINITY) {
       const span = { file, start: edit.start, end: edit.end };
-      return { help: edit.help, fix: { title: edit.title, edits: [{ span, text: edit.text }] } };
+      const fix = { title: edit.title, edits: [{ span, text: edit.text }] };
+      return { help: edit.help, fix, ...(edit.label !== undefined && { label: edit.label }) };
     }
     if (reached > furthest && edit.text !== "") {
       furthest = reached;
@@ -115,34 +128,44 @@ function* candidates(file: SourceFile, tokens: readonly IToken[], mistake: Mista
   const rule = mistake.rules[mistake.rules.length - 1] ?? "";
   const foundSpan = tokenSpan(file, found);
   const real = found.tokenType !== EOF;
-  const wantedSigns = expected.length > 3 ? [] : expected.map((token) => plainSign(token)).filter((text) => text !== undefined);
+  const end = previous ? tokenSpan(file, previous).end : foundSpan.start;
+  const wanted = expected.length > 3 ? [] : expected.map((token) => plainSign(token)).filter((text) => text !== undefined);
+  const sameLine = real && previous?.endLine === found.startLine;
   if (real && tokenMatcher(found, t.Word)) {
     const words = [...t.expressionWords, ...(mistake.rules.includes("clause") ? ["to"] : []), "init"];
     for (const close of closeNames(found.image, words)) {
       yield { ...foundSpan, text: close, help: `did you mean \`${close}\`?`, title: `Change \`${found.image}\` to \`${close}\`` };
     }
-  }
-  if (real && signs.includes(found.image)) {
-    for (const wanted of [...wantedSigns, ...(rule === "args" || rule === "entries" ? [":"] : [])]) {
-      if (signs.includes(wanted)) yield { ...foundSpan, text: wanted, help: `write \`${wanted}\` instead of \`${found.image}\``, title: `Change \`${found.image}\` to \`${wanted}\`` };
+    if (rule === "importing" && expected[0] === "LBrace") {
+      yield { ...foundSpan, text: `{ ${found.image} }`, help: "write the names in braces", title: "Add braces" };
     }
   }
-  const end = previous ? tokenSpan(file, previous).end : foundSpan.start;
-  const closer = listOf[rule];
-  if (rule === "block" && expected[0] === "RBrace" && real && previous?.endLine === found.startLine) {
-    yield { start: foundSpan.start, end: foundSpan.start, text: "\n", help: "write each on a line of its own", title: "Break the line" };
+  if (real && signs.includes(found.image)) {
+    for (const sign of [...wanted, ...(rule === "args" || rule === "entries" ? [":"] : [])]) {
+      const help = `write \`${sign}\` instead of \`${found.image}\``;
+      if (signs.includes(sign)) yield { start: sign === ":" ? end : foundSpan.start, end: foundSpan.end, text: sign, help, title: `Change \`${found.image}\` to \`${sign}\`` };
+    }
+  }
+  if (rule === "block" && expected[0] === "RBrace" && sameLine && !signs.includes(found.image)) {
+    yield { start: end, end: foundSpan.start, text: "\n", help: "write each on a line of its own", title: "Break the line" };
   }
   if (rule === "block" && expected[0] === "LBrace" && mistake.rules.includes("method")) {
-    yield { start: end, end, text: " of", help: "add `of` between the port and the kind of module", title: "Add `of`" };
+    const label = `expected \`of\` after \`${previous?.image}\``;
+    yield { start: end, end, text: " of", help: "add `of` between the port and the kind of module", title: "Add `of`", label };
     return;
   }
-  const inserts = closer !== undefined && expected[0] === closer ? [",", ...wantedSigns] : wantedSigns;
+  const closer = listOf[rule];
+  const inserts = closer !== undefined && expected[0] === closer ? [",", ...wanted] : wanted;
   for (const sign of inserts) {
     const text = sign === "," || sign === ":" || /^[)\]}]$/.test(sign) ? sign : ` ${sign}`;
     yield { start: end, end, text, help: `add \`${sign}\``, title: `Add \`${sign}\`` };
   }
+  if (rule === "params" && sameLine) {
+    yield { start: end, end, text: ":", help: "add `:`", title: "Add `:`", label: `expected \`:\` and a type after \`${previous?.image}\`` };
+  }
+  if (expected.length === 0 && sameLine) yield { start: end, end, text: " =", help: "add `=`", title: "Add `=`", label: "expected `=` before this" };
   if (real && (signs.includes(found.image) || /^[)\]}]$/.test(found.image))) {
-    yield { ...foundSpan, text: "", help: `remove \`${found.image}\``, title: `Remove \`${found.image}\`` };
+    yield { start: end, end: foundSpan.end, text: "", help: `remove \`${found.image}\``, title: `Remove \`${found.image}\`` };
   }
 }
 

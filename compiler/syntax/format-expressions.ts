@@ -1,6 +1,6 @@
 /** Expressions and types as documents. */
 import { precedence } from "../../grammar/tokens.ts";
-import { group, ifBroken, join, line, nest, softLine, type Doc } from "../base/layout.ts";
+import { group, hardLine, ifBroken, join, line, nest, softLine, type Doc } from "../base/layout.ts";
 import type { SourceFile, Span } from "../base/source.ts";
 import type * as ast from "./ast.ts";
 import type { Comments } from "./comments.ts";
@@ -64,16 +64,25 @@ export class ExpressionPrinter {
 
   // ---------------------------------------------------------------- lists
 
-  /** `f(a, b)`: on one line, or an item a line with a trailing comma. */
-  list(open: string, docs: readonly Doc[], close: string, broken: boolean): Doc {
-    if (docs.length === 0) return open + close;
-    const edge = open === "{" ? line : softLine;
-    return group([open, nest(edge, join([",", line], docs), ifBroken(",")), edge, close], broken);
+  /**
+   * `f(a, b)`: on one line, or an item a line with a trailing comma. `end` is the offset of the closing bracket: a comma before it
+   * keeps the list open, and comments before it stay inside.
+   */
+  list(open: string, docs: readonly Doc[], close: string, end: number): Doc {
+    const broken = this.hasTrailingComma(end);
+    return this.#bracketed(open, docs.length > 0 ? [join([",", line], docs), ifBroken(",")] : [], close, end, broken && docs.length > 0);
   }
 
-  /** `end` is the offset of the closing parenthesis. */
+  #bracketed(open: string, inside: readonly Doc[], close: string, end: number, broken: boolean): Doc {
+    const rest = this.#comments.rest(end);
+    if (inside.length === 0 && rest.length === 0) return open + close;
+    const edge = open === "{" ? line : softLine;
+    const rows = rest.map((row, i) => (i === 0 && inside.length === 0 ? row : [hardLine, row]));
+    return group([open, nest(edge, ...inside, ...rows), edge, close], broken);
+  }
+
   args(args: readonly ast.Argument[], end: number): Doc {
-    return this.list("(", args.map((one) => this.#argument(one)), ")", this.hasTrailingComma(end));
+    return this.list("(", args.map((one) => this.#argument(one)), ")", end);
   }
 
   #argument(argument: ast.Argument): Doc {
@@ -121,7 +130,7 @@ export class ExpressionPrinter {
           "if ", this.expression(expr.condition), nest(line, "then ", this.expression(expr.then), line, "else ", this.expression(expr.otherwise)),
         ]);
       case "Switch":
-        return ["switch ", this.expression(expr.key), " ", this.list("{", expr.arms.map((arm) => this.#arm(arm)), "}", this.hasTrailingComma(expr.span.end - 1))];
+        return ["switch ", this.expression(expr.key), " ", this.list("{", expr.arms.map((arm) => this.#arm(arm)), "}", expr.span.end - 1)];
       case "Each": return [`each ${expr.names.map((name) => name.text).join(", ")}: `, this.expression(expr.body)];
       case "Parenthesized": return group(["(", nest(softLine, this.expression(expr.of)), softLine, ")"]);
       case "Binary": case "With": case "Then": case "Where": return this.#chain(expr);
@@ -146,14 +155,14 @@ export class ExpressionPrinter {
 
   /** An item a line, or, where all are short words, as many to a line as fit. */
   #list(expr: ast.ExprOf<"List">): Doc {
-    const open = this.hasTrailingComma(expr.span.end - 1);
+    const end = expr.span.end - 1;
     const items = this.#items(expr.items);
-    if (!expr.items.every((item) => atoms.has(item.kind))) return this.list("[", items, "]", open);
-    return group(["[", nest(softLine, fill(items), ifBroken(",")), softLine, "]"], open && items.length > 0);
+    if (!expr.items.every((item) => atoms.has(item.kind))) return this.list("[", items, "]", end);
+    return this.#bracketed("[", items.length > 0 ? [fill(items), ifBroken(",")] : [], "]", end, items.length > 0 && this.hasTrailingComma(end));
   }
 
   #entries(entries: readonly ast.Argument[], end: number): Doc {
-    return this.list("{", entries.map((one) => this.#argument(one)), "}", this.hasTrailingComma(end));
+    return this.list("{", entries.map((one) => this.#argument(one)), "}", end);
   }
 
   #arm(arm: ast.SwitchArm): Doc {

@@ -153,7 +153,17 @@ class FilePrinter {
   #params(params: readonly ast.Param[], before: number): Doc {
     const docs = params.map((one): Doc => [...this.#leading(one.span), this.#expressions.param(one), this.#comments.trailing(one.span.end)]);
     const from = params[params.length - 1]?.span.end ?? before;
-    return this.#expressions.list("(", docs, ")", this.#file.text.slice(from, before).trimStart().startsWith(","));
+    const end = params.length === 0 ? before : this.#closing(from);
+    return this.#expressions.list("(", docs, ")", end);
+  }
+
+  /** The first closing parenthesis from an offset, comments aside. */
+  #closing(from: number): number {
+    for (let at = from; at < this.#file.text.length; at++) {
+      if (this.#file.text.startsWith("//", at)) at = this.#file.text.indexOf("\n", at);
+      else if (this.#file.text[at] === ")") return at;
+    }
+    return from;
   }
 
   // ---------------------------------------------------------------- statements

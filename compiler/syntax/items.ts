@@ -40,7 +40,16 @@ export function cutItems(tokens: readonly IToken[]): IToken[][] {
     else if (closers.has(token.tokenType)) open = open.slice(0, closedFrom(open, token));
   }
   if (item.length > 0) items.push(item);
-  return items;
+  return items.flatMap(cutUnclosed);
+}
+
+/** An item that never closes a block ends where a declaration begins at the first column. */
+function cutUnclosed(item: IToken[]): IToken[][] {
+  const problem = bracketProblem(item);
+  if (problem?.kind !== "unclosed" || problem.at) return [item];
+  const opened = item.indexOf(problem.open);
+  const cut = item.findIndex((token, i) => i > opened && token.startColumn === 1 && surelyDeclaration(item, i, []));
+  return cut < 0 ? [item] : [item.slice(0, cut), ...cutItems(item.slice(cut))];
 }
 
 /** How many brackets stay open after `closer`: those before the last one it fits. */
@@ -117,12 +126,18 @@ function closeImage(open: IToken): string {
 /** The keyword and the name of a declaration that may not have parsed. */
 export function headOf(tokens: readonly IToken[]): { readonly word: IToken | undefined; readonly name: IToken | undefined } {
   let i = 0;
-  while (isPreamble(tokens, i)) i += tokens[i]?.tokenType === Kw.suppress ? 3 : attributeLength(tokens, i);
+  while (isPreamble(tokens, i)) i += tokens[i]?.tokenType === Kw.suppress ? suppressLength(tokens, i) : attributeLength(tokens, i);
   if (tokens[i]?.tokenType === Kw.export) i++;
   if (tokens[i]?.tokenType === Kw.extern) i++;
   const word = tokens[i];
   const name = tokens[i + 1];
   return { word, name: name && tokenMatcher(name, t.Word) ? name : undefined };
+}
+
+/** `suppress` and the strings after it, of which there should be two. */
+function suppressLength(tokens: readonly IToken[], at: number): number {
+  const second = tokens[at + 2];
+  return second && tokenMatcher(second, t.StringToken) ? 3 : 2;
 }
 
 function attributeLength(tokens: readonly IToken[], at: number): number {

@@ -43,14 +43,16 @@ describe("the formatter on every case", () => {
 });
 
 describe("codes and cases", () => {
-  const shown = new Set(cases.flatMap(({ text }) => (section(readCase(text), "DIAGNOSTICS") ?? "").match(/^[a-z ]+\[(A\d{4})\]/gm) ?? []).map((head) => head.slice(-6, -1)));
+  const read = (path: string): string => readFileSync(folder + path, "utf8");
+  const shown = (): Set<string> => new Set(paths.map(read).flatMap((text) => (section(readCase(text), "DIAGNOSTICS") ?? "").match(/^[a-z ]+\[(A\d{4})\]/gm) ?? []).map((head) => head.slice(-6, -1)));
 
   it("every case's code exists", () => {
-    expect([...shown].filter((code) => !isCode(code))).toEqual([]);
+    expect([...shown()].filter((code) => !isCode(code))).toEqual([]);
   });
 
   it("every code has a case or is listed in pending.txt", () => {
-    const pending = allCodes.filter((code) => !shown.has(code));
+    const known = shown();
+    const pending = allCodes.filter((code) => !known.has(code));
     console.log(`${allCodes.length - pending.length} of ${allCodes.length} codes have a case, ${pending.length} are pending`);
     const text = `${pending.join("\n")}\n`;
     if (update) writeFileSync(`${folder}pending.txt`, text);

@@ -102,7 +102,8 @@ declaration. Checkpoints may contain any word: after a dot, in a set of modules 
 
   A0010: error("Unknown unit", (p: { at: Span; unit: string; units: readonly string[] }) => ({
     labels: [here(p.at, "there is no such unit")],
-    ...didYouMean(p.at, p.unit, p.units, "the units"),
+    body: `The units are ${names(p.units, "and", 20)}.`,
+    ...closest(p.at, p.unit, p.units),
   }), `
 Numbers may carry a unit of size (\`B KB KiB MB MiB GB GiB TB TiB\`) or of time (\`ns us ms s min h\`).
 `),
@@ -116,8 +117,9 @@ Numbers may carry a unit of size (\`B KB KiB MB MiB GB GiB TB TiB\`) or of time 
 At the outer level of a file stand only declarations, imports, comments and attributes.
 `),
 
-  A0012: error("Number is not written like this", (p: { at: Span; body: string; help?: string }) => ({
-    labels: [here(p.at, "not a number")], body: p.body, help: p.help,
+  A0012: error("Number is not written like this", (p: { at: Span; body: string; better: string }) => ({
+    labels: [here(p.at, "not a number of Adapt")], body: p.body, help: `write \`${p.better}\``,
+    fix: { title: `Write \`${p.better}\``, edits: [{ span: p.at, text: p.better }] },
   }), `
 Numbers are \`16\`, \`0.5\`, \`1e-6\`, \`512 MiB\`. A number begins with a digit, and a point has digits on both sides.
 `),
@@ -159,7 +161,7 @@ A file begins with its edition, its experiments and its imports; then come its d
 
   A0018: error("Unknown experiment", (p: { at: Span; name: string; experiments: readonly string[] }) => ({
     labels: [here(p.at, "there is no such experiment")],
-    ...didYouMean(p.at, p.name, p.experiments, "the experiments"),
+    ...(p.experiments.length === 0 ? { body: "This edition has no experiments." } : didYouMean(p.at, p.name, p.experiments, "the experiments")),
   }), `
 \`use experimental "name"\` turns on a part of the language that may still change, for one file.
 `),
