@@ -5,6 +5,8 @@
  *
  *     { "./smol": { "json": { "config.json": { ... } }, "tensors": { "lm_head.weight": ["F32", [8, 4]] } },
  *       "./none": { "problem": "not_found", "detail": "..." } }
+ *
+ * `layers.{0..2}.mlp` in the name of a tensor stands for `layers.0.mlp` and `layers.1.mlp`.
  */
 import type { CheckpointHeader, CheckpointProblem, Host, TensorHeader } from "../../formats/checkpoint.ts";
 
@@ -41,7 +43,8 @@ function header(path: string, given: GivenCheckpoint): CheckpointHeader {
   const file = given.json && "adapter_config.json" in given.json ? "adapter_model.safetensors" : "model.safetensors";
   const tensors = new Map<string, TensorHeader>();
   let begin = 0;
-  for (const [name, [kind, shape]] of Object.entries(given.tensors ?? {})) {
+  const entries = Object.entries(given.tensors ?? {}).flatMap(([name, tensor]) => expand(name).map((one) => [one, tensor] as const));
+  for (const [name, [kind, shape]] of entries) {
     const dtype = kind.toLowerCase();
     const end = begin + shape.reduce((a, b) => a * b, bytes[dtype] ?? 1);
     tensors.set(name, { name, dtype: dtype as TensorHeader["dtype"], shape, file, begin, end });
@@ -51,6 +54,14 @@ function header(path: string, given: GivenCheckpoint): CheckpointHeader {
     path, location: path, json: given.json ?? {}, tensors, files: [{ file, size: begin, headerHash: "0".repeat(64) }],
     listing: given.listing ?? [...Object.keys(given.json ?? {}), file],
   };
+}
+
+/** Names for a pattern with `{from..to}`, the end left out. */
+function expand(name: string): readonly string[] {
+  const range = /\{(\d+)\.\.(\d+)\}/.exec(name);
+  if (!range) return [name];
+  const from = Number(range[1]);
+  return Array.from({ length: Number(range[2]) - from }, (_, i) => name.replace(range[0], String(from + i)));
 }
 
 /** `./a/../b` -> `b` */
