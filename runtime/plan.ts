@@ -85,7 +85,10 @@ export interface PlanKernel {
 }
 
 export type PlanBuffer =
-  /** `layout` says how the device wants the values: row-major as in the graph, or panels for dot kernels. */
+  /**
+   * `layout` says how the device wants the values: row-major as in the graph, or panels for dot kernels. With `rows` the
+   * parts follow each other, each from a multiple of four elements.
+   */
   | { readonly kind: "weight"; readonly parts: readonly NodeId[]; readonly layout: "rows" | "panel16"; readonly dtype: "f32" | "f16" | "bf16" | "i32" }
   | { readonly kind: "slot"; readonly sizes: readonly Dim[]; readonly bytesPerElement: 2 | 4 }
   | { readonly kind: "input"; readonly name: string }
@@ -102,8 +105,13 @@ export interface Step {
 export interface StepVariant {
   readonly kernel: number;
   readonly when?: { readonly dim: Dim; readonly atMost: number };
-  /** webgpu: workgroups along x, y, z. cpu: work items to split over threads are known to the kernel itself. */
+  /**
+   * webgpu: workgroups along x, y, z; of a one-axis grid beyond 32768 the device makes x = 32768 and y = the rest, and
+   * kernels count on that. cpu: work items to split over threads are known to the kernel itself.
+   */
   readonly grid: readonly Dim[];
+  /** Buffers of this variant's kernel where they differ from the step's. */
+  readonly args?: readonly number[];
 }
 
 export type { StorageType };
