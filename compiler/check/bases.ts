@@ -1,0 +1,96 @@
+/**
+ * Bases: `base x = pretrained("dir")`, from a directory's config and tensor headers to a module tree.
+ *
+ * The architecture is the one that `reads` what the config says; its record checks the config; every parameter of the
+ * tree must stand in the files with its shape, and every tensor of the files must be a parameter or be ignored.
+ */
+import { constantOf } from "../../ir/dim.ts";
+import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
+import type { Span } from "../base/source.ts";
+import type { DeclarationOf, StringLit } from "../syntax/ast.ts";
+import { readConfig, type StaticEvaluator } from "./configs.ts";
+import { TreeBuilder } from "./tree.ts";
+import { modulesOf, type Base, type Declared, type ModuleInstance, type ParamInstance, type RecordVal } from "./values.ts";
+
+export interface BaseContext extends StaticEvaluator {
+  /** Architectures in reach, those of the program first. */
+  readonly architectures: readonly Declared<"Architecture">[];
+  checkpoint(path: StringLit, kind: "base"): CheckpointHeader | undefined;
+}
+
+const floats: ReadonlySet<string> = new Set(["f64", "f32", "f16", "bf16"]);
+
+/** A base from the directory a string names; undefined after a report. */
+export function openBase(name: string, path: StringLit, context: BaseContext): Base | undefined {
+  const header = context.checkpoint(path, "base");
+  if (!header) return undefined;
+  const at = path.span;
+  const config = header.json["config.json"] as Readonly<Record<string, unknown>>;
+  const architecture = architectureFor(config, at, context);
+  if (!architecture) return undefined;
+  const args = configArguments(architecture, config, at, context);
+  const root = args && new TreeBuilder(name, context).architecture(architecture, args.values);
+  if (!root) return undefined;
+  const stored = checkHeader(root, header, architecture, at, context);
+  return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };
+}
+
+function architectureFor(config: Readonly<Record<string, unknown>>, at: Span, context: BaseContext): Declared<"Architecture"> | undefined {
+  const listed = Array.isArray(config["architectures"]) ? config["architectures"].filter((a): a is string => typeof a === "string") : [];
+  const found = context.architectures.find((a) => listed.some((name) => clauseStrings(a.declaration, "reads").includes(name)));
+  if (found) return found;
+  const named = listed[0] ?? (typeof config["model_type"] === "string" ? config["model_type"] : "no architecture");
+  context.diagnostics.report("A0621", { at, architecture: named, known: context.architectures.flatMap((a) => clauseStrings(a.declaration, "reads")) });
+  return undefined;
+}
+
+function configArguments(architecture: Declared<"Architecture">, data: Readonly<Record<string, unknown>>, at: Span, context: BaseContext): { readonly values: ReadonlyMap<string, RecordVal>; readonly config: RecordVal } | undefined {
+  const [param] = architecture.declaration.params;
+  const type = param?.type?.kind === "NamedType" ? architecture.home.lookup(param.type.name.text) : undefined;
+  if (!param || type?.kind !== "declared" || type.declared.declaration.kind !== "Record") {
+    context.diagnostics.report("A0115", { at: architecture.declaration.name.span, label: "needs one parameter, its config", body: "An architecture takes the record that reads its config: `(c: Config)`." });
+    return undefined;
+  }
+  const config = readConfig(type.declared as Declared<"Record">, { name: "config.json", data, at }, context);
+  return config && { values: new Map([[param.name.text, config]]), config };
+}
+
+/** The strings of the clauses `word "..."` of a declaration. */
+export function clauseStrings(declaration: DeclarationOf<"Architecture">, word: string): readonly string[] {
+  return declaration.body.statements.flatMap((s) => (s.kind === "ClauseStmt" && s.word.text === word ? s.operands.flatMap((o) => (o.kind === "String" ? [o.value] : [])) : []));
+}
+
+/** Parameters against headers; the tree with what the files hold, or undefined after a report. */
+function checkHeader(root: ModuleInstance, header: CheckpointHeader, architecture: Declared<"Architecture">, at: Span, context: BaseContext): ModuleInstance | undefined {
+  const { diagnostics } = context;
+  const params = parametersOf(root);
+  const missing = params.filter((p) => !header.tensors.has(p.tensor));
+  const shaped = params.flatMap((p) => {
+    const t = header.tensors.get(p.tensor);
+    return t && !sameShape(p, t) ? [{ p, t }] : [];
+  });
+  const odd = params.map((p) => header.tensors.get(p.tensor)).filter((t): t is TensorHeader => t !== undefined && !floats.has(t.dtype));
+  const used = new Set(params.map((p) => p.tensor));
+  const twins = new Set(modulesOf(root).filter((m) => m.tied).flatMap((m) => [...m.params.keys()].map((n) => `${m.key}.${n}`)));
+  const ignored = clauseStrings(architecture.declaration, "ignores");
+  const left = [...header.tensors.values()].filter((t) => !used.has(t.name) && !twins.has(t.name) && !ignored.some((i) => t.name === i || t.name.endsWith(`.${i}`)));
+  const file = header.files[0]?.file ?? "model.safetensors";
+  if (missing[0]) diagnostics.report("A0605", { at, tensor: missing[0].tensor, file, shape: showDims(missing[0]), needed: missing[0].because, count: missing.length, candidates: left.map((t) => t.name) });
+  if (shaped[0]) {
+    const { p, t } = shaped[0];
+    diagnostics.report("A0619", { at, tensor: p.tensor, expected: showDims(p), found: `[${t.shape.join(", ")}]`, count: shaped.length, declared: p.dims.find((d, i) => constantOf(d.dim) !== t.shape[i])?.because ?? p.because });
+  }
+  if (odd[0]) diagnostics.report("A0608", { at, file: odd[0].file, tensor: odd[0].name, dtype: odd[0].dtype, known: [...floats] });
+  if (left[0] && !missing[0]) diagnostics.report("A0606", { at, tensor: left[0].name, file: left[0].file, shape: `[${left[0].shape.join(", ")}]`, count: left.length });
+  if (missing[0] || shaped[0] || odd[0] || left[0]) return undefined;
+  for (const m of modulesOf(root)) for (const p of m.params.values()) Object.assign(p, { storage: header.tensors.get(p.tensor)!.dtype });
+  return root;
+}
+
+/** Every parameter of a tree once. */
+export function parametersOf(root: ModuleInstance): readonly ParamInstance[] {
+  return [...new Set(modulesOf(root).flatMap((m) => [...m.params.values()]))];
+}
+
+const sameShape = (p: ParamInstance, t: TensorHeader): boolean => p.dims.length === t.shape.length && p.dims.every((d, i) => constantOf(d.dim) === t.shape[i]);
+const showDims = (p: ParamInstance): string => `[${p.dims.map((d) => constantOf(d.dim) ?? "?").join(", ")}]`;

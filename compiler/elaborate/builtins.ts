@@ -1,0 +1,164 @@
+/** The `extern` functions of the library: one row each, matched with their declarations in both directions by a test. */
+import { equal, constantOf, floorDiv, constant, type Dim } from "../../ir/dim.ts";
+import type { NodeId, UnaryOp } from "../../ir/graph.ts";
+import type { Span } from "../base/source.ts";
+import { describe, float, int, poison, type TensorVal, type Value } from "../check/values.ts";
+import { asNode, dimOf, made, type OperatorContext } from "./operators.ts";
+
+export interface BuiltinContext extends OperatorContext {
+  /** A name for the rows a call keeps from run to run, different for each call. */
+  newState(): string;
+}
+
+/** Arguments in the order of the declaration; `at` is the call. */
+export type Builtin = (args: readonly Value[], at: Span, c: BuiltinContext) => Value;
+
+/** A fault of an argument, reported where the call stands. */
+class Fault extends Error {
+  readonly expected: string;
+  readonly found: Value;
+  constructor(expected: string, found: Value) {
+    super(expected);
+    this.expected = expected;
+    this.found = found;
+  }
+}
+
+/** Runs a row; faults of arguments are reported. */
+export function callBuiltin(run: Builtin, args: readonly Value[], at: Span, c: BuiltinContext): Value {
+  if (args.some((a) => a.kind === "poison")) return poison(at);
+  try {
+    return run(args, at, c);
+  } catch (e) {
+    if (!(e instanceof Fault)) throw e;
+    c.diagnostics.report("A0204", { at, expected: e.expected, found: describe(e.found) });
+    return poison(at);
+  }
+}
+
+const tensor = (v: Value | undefined): TensorVal => {
+  if (v?.kind !== "tensor") throw new Fault("tensor", v ?? int(0, undefined as never));
+  return v;
+};
+const whole = (v: Value): number => {
+  if (v.kind !== "int") throw new Fault("Int known when building", v);
+  return v.value;
+};
+const list = (v: Value): readonly Value[] => {
+  if (v.kind !== "list") throw new Fault("list", v);
+  return v.items;
+};
+const dims = (v: Value): readonly Dim[] => list(v).map((i) => {
+  const d = dimOf(i);
+  if (!d) throw new Fault("list of Ints", i);
+  return d;
+});
+const wholes = (v: Value): readonly number[] => list(v).map(whole);
+const pairs = (v: Value): readonly (readonly [number, number])[] => list(v).map((p) => {
+  const [a, b] = wholes(p);
+  if (a === undefined || b === undefined) throw new Fault("list of pairs of axes", p);
+  return [a, b] as const;
+});
+const axisOf = (v: Value, x: TensorVal): number => {
+  const a = whole(v), n = x.dims.length;
+  const axis = a < 0 ? a + n : a;
+  if (axis < 0 || axis >= n) throw new Fault(`axis from ${-n} to ${n - 1}`, v);
+  return axis;
+};
+
+/** Elementwise functions of numbers and tensors. */
+function elementwise(op: UnaryOp, ofNumber: (x: number) => number): Builtin {
+  return ([x], at, c) => {
+    if (x?.kind === "int" || x?.kind === "float") return op === "floor" ? int(ofNumber(x.value), at) : float(ofNumber(x.value), at);
+    const t = tensor(x);
+    return made(c, at, () => c.builder.unary(op, t.node), [t]);
+  };
+}
+
+function twoSided(op: "max" | "min"): Builtin {
+  return ([a, b], at, c) => {
+    const like = [a, b].filter((v): v is TensorVal => v?.kind === "tensor");
+    if (like.length === 0 && (a?.kind === "int" || a?.kind === "float") && (b?.kind === "int" || b?.kind === "float")) {
+      const v = Math[op](a.value, b.value);
+      return a.kind === "int" && b.kind === "int" ? int(v, at) : float(v, at);
+    }
+    const dtype = tensor(like[0]).dtype;
+    return made(c, at, () => c.builder.binary(op, node(a!, dtype, c), node(b!, dtype, c)), like);
+  };
+}
+
+function node(v: Value, dtype: TensorVal["dtype"], c: BuiltinContext): NodeId {
+  const n = asNode(v, dtype, c.builder);
+  if (n === undefined) throw new Fault("tensor or number", v);
+  return n;
+}
+
+function reduction(kind: "sum" | "mean"): Builtin {
+  return ([x, axis], at, c) => {
+    const t = tensor(x);
+    return made(c, at, () => c.builder.reduce(kind, t.node, [axisOf(axis!, t)], true), [t]);
+  };
+}
+
+export const builtins: Readonly<Record<string, Builtin>> = {
+  exp: elementwise("exp", Math.exp),
+  log: elementwise("log", Math.log),
+  sqrt: elementwise("sqrt", Math.sqrt),
+  rsqrt: elementwise("rsqrt", (x) => 1 / Math.sqrt(x)),
+  sin: elementwise("sin", Math.sin),
+  cos: elementwise("cos", Math.cos),
+  tanh: elementwise("tanh", Math.tanh),
+  sigmoid: elementwise("sigmoid", (x) => 1 / (1 + Math.exp(-x))),
+  erf: ([x], at, c) => made(c, at, () => c.builder.erf(tensor(x).node), [tensor(x)]),
+  abs: elementwise("abs", Math.abs),
+  floor: elementwise("floor", Math.floor),
+  maximum: twoSided("max"),
+  minimum: twoSided("min"),
+  select: ([condition, a, b], at, c) => {
+    if (condition?.kind === "bool") return condition.value ? a! : b!;
+    const t = tensor(condition);
+    const like = [a, b].filter((v): v is TensorVal => v?.kind === "tensor");
+    const dtype = like[0]?.dtype ?? "f32";
+    return made(c, at, () => c.builder.select(t.node, node(a!, dtype, c), node(b!, dtype, c)), [t, ...like]);
+  },
+  float: ([x], at, c) => (x?.kind === "int" || x?.kind === "float" ? float(x.value, at) : x?.kind === "dim" ? made(c, at, () => node(x, "f32", c)) : made(c, at, () => c.builder.cast(tensor(x).node, "f32"), [tensor(x)])),
+  sum: reduction("sum"),
+  mean: reduction("mean"),
+  softmax: ([x, axis], at, c) => made(c, at, () => c.builder.softmax(tensor(x).node, axisOf(axis!, tensor(x))), [tensor(x)]),
+  arange: ([n], at, c) => {
+    const d = n && dimOf(n);
+    if (!d) throw new Fault("Int", n!);
+    return made(c, at, () => c.builder.iota(d));
+  },
+  reshape: ([x, shape], at, c) => made(c, at, () => c.builder.reshape(tensor(x).node, dims(shape!)), [tensor(x)]),
+  permute: ([x, axes], at, c) => made(c, at, () => c.builder.permute(tensor(x).node, wholes(axes!)), [tensor(x)]),
+  expand: ([x, shape, axes], at, c) => made(c, at, () => c.builder.broadcast(tensor(x).node, dims(shape!), wholes(axes!)), [tensor(x)]),
+  split: ([x, parts, axis], at, c) => {
+    const t = tensor(x), k = whole(parts!), a = axisOf(axis!, t);
+    const size = floorDiv(t.dims[a]!.dim, constant(k));
+    const n = constantOf(t.dims[a]!.dim);
+    if (n !== undefined && n % k !== 0) {
+      c.diagnostics.report("A0208", { at, dividend: String(n), divisor: String(k), because: t.dims[a]!.because });
+      return poison(at);
+    }
+    const items = Array.from({ length: k }, (_, i) => made(c, at, () => c.builder.slice(t.node, a, size.map((s) => ({ ...s, coef: s.coef * i })).filter((s) => s.coef !== 0), size), [t]));
+    return { kind: "list", items, because: at };
+  },
+  concat: ([values, axis], at, c) => {
+    const parts = list(values!).map(tensor);
+    return made(c, at, () => c.builder.concat(parts.map((p) => p.node), axisOf(axis!, tensor(parts[0]))), parts);
+  },
+  rows: ([table, indices], at, c) => made(c, at, () => c.builder.gather(tensor(table).node, tensor(indices).node, 0), [tensor(indices), tensor(table)]),
+  dot: ([a, b, contract, batch], at, c) => made(c, at, () => c.builder.dot(tensor(a).node, tensor(b).node, pairs(contract!), pairs(batch!)), [tensor(a), tensor(b)]),
+  linear: ([x, weight, bias], at, c) => {
+    const t = tensor(x), w = tensor(weight);
+    const [last, inner] = [t.dims.at(-1), w.dims[1]];
+    if (last && inner && !equal(last.dim, inner.dim)) return made(c, at, () => c.builder.linear(t.node, w.node), [w, t]);
+    return made(c, at, () => c.builder.linear(t.node, w.node, bias?.kind === "tensor" ? bias.node : undefined), [t, w]);
+  },
+  remember: ([x, axis], at, c) => {
+    const t = tensor(x), a = axisOf(axis!, t);
+    const state = c.newState();
+    return made(c, at, () => c.builder.append(t.node, state, a), [t]);
+  },
+};

@@ -1,0 +1,463 @@
+/**
+ * The interpreter: runs forward rules, functions and equations of the library on values, and leaves a graph behind.
+ *
+ * What is known when building (numbers, texts, records, lists, conditions, loops over layers) is computed; tensors
+ * become nodes. Every fault is reported at its place and yields `poison`, which is silent from then on. Whatever is
+ * placed on a module is asked for at each call of it (`Placement`).
+ */
+import { GraphBuilder } from "../../ir/build.ts";
+import * as dim from "../../ir/dim.ts";
+import type { Span } from "../base/source.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Argument, Block, DimArg, Expr, ExprOf, Param, Statement, TypeExpr } from "../syntax/ast.ts";
+import { fitType, isMisfit, matchArguments } from "../check/arguments.ts";
+import { Scope } from "../check/scope.ts";
+import {
+  bool, describe, float, int, list, none, poison, show, text, type Declared, type ModuleInstance, type ParamInstance, type TensorVal, type Value,
+} from "../check/values.ts";
+import type { Elaborator, Overrides, Placement } from "./adapters.ts";
+import { builtins, callBuiltin, type BuiltinContext } from "./builtins.ts";
+import { binary, dimOf, fromJson, tensorOf, unary, valueOfDim } from "./operators.ts";
+
+const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, kB: 1e3, MB: 1e6, GB: 1e9 };
+/** Calls deeper than this are a loop of the library's functions. */
+const depthLimit = 200;
+
+export class Interpreter implements Elaborator, BuiltinContext {
+  readonly builder: GraphBuilder;
+  readonly diagnostics: Diagnostics;
+  placement: Placement | undefined;
+  /** Tensors that stand in for parameters in the call that runs now. */
+  private overrides: Overrides | undefined;
+  private current: ModuleInstance | undefined;
+  private readonly states = new Map<string, number>();
+  private depth = 0;
+
+  constructor(diagnostics: Diagnostics, builder = new GraphBuilder()) {
+    this.diagnostics = diagnostics;
+    this.builder = builder;
+  }
+
+  newState(): string {
+    const key = this.current?.key ?? "";
+    const n = this.states.get(key) ?? 0;
+    this.states.set(key, n + 1);
+    return `${key}.${n}`;
+  }
+
+  paramTensor(param: ParamInstance): TensorVal {
+    const override = this.overrides?.get(param);
+    if (override) return override;
+    const node = this.builder.param({ source: param.source, tensor: param.tensor, storage: param.storage ?? "f32", shape: param.dims.map((d) => d.dim) });
+    return { kind: "tensor", node, dtype: "f32", dims: param.dims, because: param.because, param };
+  }
+
+  // ---------------------------------------------------------------- expressions
+
+  evaluate(e: Expr, scope: Scope): Value {
+    const at = e.span;
+    switch (e.kind) {
+      case "Number": {
+        const scale = e.unit === undefined ? 1 : units[e.unit];
+        if (scale === undefined) return this.notYet(at, `the unit \`${e.unit}\``);
+        const value = e.value * scale;
+        return Number.isInteger(value) && !/[.e]/i.test(e.text) ? int(value, at) : float(value, at);
+      }
+      case "String": return text(e.value, at);
+      case "Bool": return bool(e.value, at);
+      case "None": return none(at);
+      case "Parenthesized": return this.evaluate(e.of, scope);
+      case "Ref": return this.reference(e.name, at, scope);
+      case "Member": return this.member(e, scope);
+      case "Index": return this.index(e, scope);
+      case "Call": return this.call(e, scope);
+      case "List": return list(e.items.map((i) => this.evaluate(i, scope)), at);
+      case "Unary": return unary(e.op, this.evaluate(e.of, scope), at, this);
+      case "Binary": return this.binary(e, scope);
+      case "If": {
+        const c = this.condition(e.condition, scope);
+        return c === undefined ? poison(at) : this.evaluate(c ? e.then : e.otherwise, scope);
+      }
+      case "Each": return { kind: "lambda", names: e.names.map((n) => n.text), body: e.body, scope, because: at };
+      case "Range": {
+        const bound = (b: Expr | undefined): number | undefined => {
+          const v = b && this.evaluate(b, scope);
+          return v?.kind === "int" ? v.value : undefined;
+        };
+        const from = bound(e.from), to = bound(e.to);
+        return { kind: "range", ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }), inclusive: e.inclusive, because: at };
+      }
+      case "BrokenExpr": return poison(at);
+      default: return this.notYet(at, "this expression");
+    }
+  }
+
+  private reference(name: string, at: Span, scope: Scope): Value {
+    const found = scope.lookup(name);
+    if (found) return found;
+    this.diagnostics.report("A0105", { at, name, candidates: scope.names() });
+    return poison(at);
+  }
+
+  private member(e: ExprOf<"Member">, scope: Scope): Value {
+    const dotted = e.of.kind === "Ref" ? scope.lookup(`${e.of.name}.${e.name.text}`) : undefined;
+    if (dotted) return dotted;
+    const of = this.evaluate(e.of, scope), name = e.name.text;
+    switch (of.kind) {
+      case "poison": return of;
+      // Fields of what a config leaves out are left out too.
+      case "none": return none(e.span);
+      case "json": return fromJson((of.data as Readonly<Record<string, unknown>>)[name], of.because);
+      case "record": {
+        const field = of.fields.get(name);
+        if (field) return field;
+        this.diagnostics.report("A0107", { at: e.name.span, name, of: `\`${of.type.declaration.name.text}\``, candidates: [...of.fields.keys()], declared: of.type.declaration.name.span });
+        return poison(e.span);
+      }
+      case "module": {
+        const inside = this.inModule(of.module, name);
+        if (inside) return inside;
+        this.diagnostics.report("A0107", { at: e.name.span, name, of: `\`${of.module.path || "the base"}\``, candidates: [...of.module.children.keys(), ...of.module.params.keys()] });
+        return poison(e.span);
+      }
+      case "declared":
+        if (of.declared.declaration.kind === "Enum" && of.declared.declaration.cases.some((k) => k.text === name))
+          return { kind: "enum", type: of.declared as Declared<"Enum">, name, because: e.span };
+        break;
+      default:
+    }
+    this.diagnostics.report("A0107", { at: e.name.span, name, of: describe(of), candidates: [] });
+    return poison(e.span);
+  }
+
+  private inModule(module: ModuleInstance, name: string): Value | undefined {
+    const child = module.children.get(name);
+    if (child) return moduleValue(child);
+    const param = module.params.get(name);
+    return param && this.paramTensor(param);
+  }
+
+  private index(e: ExprOf<"Index">, scope: Scope): Value {
+    const of = this.evaluate(e.of, scope);
+    if (of.kind === "poison") return of;
+    const [item] = e.items;
+    if (of.kind !== "list" || e.items.length !== 1 || item?.kind !== "At") return this.notYet(e.span, "this index");
+    const i = this.evaluate(item.value, scope);
+    if (i.kind === "poison") return i;
+    const found = i.kind === "int" ? of.items.at(i.value) : undefined;
+    if (found) return found;
+    this.diagnostics.report("A0203", { at: item.span, name: "index", value: show(i), range: `0 to ${of.items.length - 1}` });
+    return poison(e.span);
+  }
+
+  private binary(e: ExprOf<"Binary">, scope: Scope): Value {
+    const left = this.evaluate(e.left, scope);
+    if (e.op === "??") return left.kind === "none" ? this.evaluate(e.right, scope) : left;
+    if ((e.op === "and" || e.op === "or") && left.kind !== "tensor") {
+      const l = this.truth(left, e.left.span);
+      if (l === undefined) return poison(e.span);
+      if (l !== (e.op === "and")) return bool(l, e.span);
+      const right = this.evaluate(e.right, scope);
+      if (right.kind === "tensor") return right;
+      const r = this.truth(right, e.right.span);
+      return r === undefined ? poison(e.span) : bool(r, e.span);
+    }
+    return binary(e.op, left, this.evaluate(e.right, scope), e.span, this);
+  }
+
+  /** The truth of a value known when building; `none` is false. */
+  private truth(v: Value, at: Span): boolean | undefined {
+    if (v.kind === "bool") return v.value;
+    if (v.kind === "none") return false;
+    if (v.kind === "tensor") this.diagnostics.report("A0222", { at, what: "this condition", because: v.because });
+    else if (v.kind !== "poison") this.diagnostics.report("A0204", { at, expected: "Bool", found: describe(v) });
+    return undefined;
+  }
+
+  condition(e: Expr, scope: Scope): boolean | undefined {
+    return this.truth(this.evaluate(e, scope), e.span);
+  }
+
+  // ---------------------------------------------------------------- calls
+
+  private call(e: ExprOf<"Call">, scope: Scope): Value {
+    const callee = this.evaluate(e.callee, scope);
+    switch (callee.kind) {
+      case "poison": return callee;
+      case "declared":
+        if (callee.declared.declaration.kind === "Function") return this.callFunction(callee.declared as Declared<"Function">, e.args, e.span, scope);
+        break;
+      case "function": return this.callFunction(callee.function, e.args, e.span, scope);
+      case "enum": {
+        const named = callee.type.home.lookup(callee.name);
+        if (named?.kind === "declared" && named.declared.declaration.kind === "Function") return this.callFunction(named.declared as Declared<"Function">, e.args, e.span, scope);
+        break;
+      }
+      case "lambda": {
+        const inner = callee.scope.child();
+        callee.names.forEach((n, i) => inner.set(n, e.args[i] ? this.evaluate(e.args[i].value, scope) : none(e.span)));
+        return this.evaluate(callee.body, inner);
+      }
+      case "module": return this.callModule(callee.module, e.args, e.span, scope);
+      default:
+    }
+    this.diagnostics.report("A0221", { at: e.callee.span, name: describe(callee), found: describe(callee) });
+    return poison(e.span);
+  }
+
+  private callFunction(f: Declared<"Function">, args: readonly Argument[], at: Span, scope: Scope): Value {
+    const { declaration } = f;
+    const given = this.matched(declaration.name.text, declaration.params, args, declaration.name.span, scope);
+    if (!given) return poison(at);
+    const inner = new Scope(f.home);
+    const values = this.bind(declaration.params, given, inner, at, declaration.name.text);
+    if (!values) return poison(at);
+    if (declaration.extern) {
+      const run = builtins[declaration.name.text];
+      return run ? callBuiltin(run, values, at, this) : this.notYet(at, `\`${declaration.name.text}\``);
+    }
+    return this.deeper(at, () => {
+      if (declaration.value) return this.evaluate(declaration.value, inner);
+      this.run(declaration.body!, inner);
+      return this.result("result", inner, declaration.name.span, `\`${declaration.name.text}\``);
+    });
+  }
+
+  private callModule(module: ModuleInstance, args: readonly Argument[], at: Span, scope: Scope): Value {
+    const forward = this.forwardOf(module, at);
+    if (!forward) return poison(at);
+    const given = this.matched(module.path || module.name, forward.params, args, forward.span, scope);
+    if (!given) return poison(at);
+    const values: Value[] = [];
+    for (const p of forward.params) {
+      const v = given.get(p.name.text) ?? (p.default ? this.evaluate(p.default, module.scope) : undefined);
+      if (!v) {
+        this.diagnostics.report("A0201", { at, name: p.name.text, callee: module.name, declared: p.span });
+        return poison(at);
+      }
+      if (v.kind === "poison") return v;
+      values.push(v);
+    }
+    return this.callWith(module, values, at);
+  }
+
+  /** Runs a module on values in the order of its forward rule's parameters; what is placed on it acts. */
+  callWith(module: ModuleInstance, values: readonly Value[], at: Span): Value {
+    const run = (args: readonly Value[], overrides?: Overrides): Value => this.forward(module, args, overrides, at);
+    return this.deeper(at, () => (this.placement ? this.placement.call(module, values, run) : run(values)));
+  }
+
+  private forward(module: ModuleInstance, values: readonly Value[], overrides: Overrides | undefined, at: Span): Value {
+    const rule = this.forwardOf(module, at);
+    if (!rule) return poison(at);
+    const scope = module.scope.child();
+    const before = { overrides: this.overrides, current: this.current };
+    this.overrides = overrides ?? this.overrides;
+    this.current = module;
+    try {
+      return this.builder.at({ module: module.key, file: rule.span.file.name, start: rule.span.start, end: rule.span.end }, () => {
+        this.bindMembers(module, scope);
+        rule.params.forEach((p, i) => values[i] && scope.set(p.name.text, values[i]));
+        for (const [i, p] of rule.params.entries()) if (values[i] && p.type && !this.unify(p.type, values[i], scope)) return poison(at);
+        this.run(rule.body, scope);
+        const results = rule.results.length > 0 ? rule.results : [];
+        if (results.length === 0) return this.result("result", scope, rule.span, `\`${module.name}\``);
+        const out = results.map((r) => {
+          const v = this.result(r.name.text, scope, r.span, "the forward rule");
+          return r.type && v.kind === "tensor" && !this.unify(r.type, v, scope) ? poison(at) : v;
+        });
+        return out.length === 1 ? out[0]! : list(out, at);
+      });
+    } finally {
+      this.overrides = before.overrides;
+      this.current = before.current;
+    }
+  }
+
+  /** Names of a module's own members; the parts of a common path are modules too. */
+  private bindMembers(module: ModuleInstance, scope: Scope): void {
+    const { declared } = module;
+    for (const s of declared?.declaration.body.statements ?? []) {
+      if (s.kind !== "MemberStmt") continue;
+      const name = s.path[0]!.text;
+      scope.set(name, this.inModule(module, name) ?? none(s.span));
+    }
+  }
+
+  private forwardOf(module: ModuleInstance, at: Span): Extract<Statement, { kind: "ForwardStmt" }> | undefined {
+    const found = module.declared?.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
+    if (found?.kind === "ForwardStmt") return found;
+    this.diagnostics.report("A0221", { at, name: module.name, found: "module without a forward rule" });
+    return undefined;
+  }
+
+  private matched(callee: string, params: readonly Param[], args: readonly Argument[], declared: Span, scope: Scope): ReadonlyMap<string, Value> | undefined {
+    const given = args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: this.evaluate(a.value, scope), span: a.span }));
+    if (given.some((g) => g.value.kind === "poison")) return undefined;
+    return matchArguments(callee, params, given, declared, this.diagnostics);
+  }
+
+  /** Puts arguments and defaults in scope and checks shapes; the values in order, or undefined after a report. */
+  private bind(params: readonly Param[], given: ReadonlyMap<string, Value>, scope: Scope, at: Span, callee: string): readonly Value[] | undefined {
+    const out: Value[] = [];
+    for (const p of params) {
+      const v = given.get(p.name.text) ?? (p.default && this.evaluate(p.default, scope));
+      if (!v) {
+        this.diagnostics.report("A0201", { at, name: p.name.text, callee, declared: p.span });
+        return undefined;
+      }
+      if (v.kind === "poison") return undefined;
+      scope.set(p.name.text, v);
+      if (p.type && !this.unify(p.type, v, scope)) return undefined;
+      out.push(v);
+    }
+    return out;
+  }
+
+  private deeper(at: Span, run: () => Value): Value {
+    if (this.depth >= depthLimit) return this.notYet(at, "a call nested this deep");
+    this.depth++;
+    try {
+      return run();
+    } finally {
+      this.depth--;
+    }
+  }
+
+  private result(name: string, scope: Scope, at: Span, what: string): Value {
+    const v = scope.own(name);
+    if (v && v.kind !== "lazy") return v;
+    this.diagnostics.report("A0219", { at, name, what });
+    return poison(at);
+  }
+
+  // ---------------------------------------------------------------- shapes
+
+  /**
+   * Matches a tensor with a declared shape: names without a meaning are bound, all other dims must be equal. A type
+   * without dims fits any value.
+   */
+  unify(type: TypeExpr, value: Value, scope: Scope): boolean {
+    if (value.kind !== "tensor" || type.dims.length === 0) return true;
+    const suffix = type.kind === "NamedType" && type.name.text === "Hidden";
+    const rest = type.dims.findIndex((d) => d.kind === "rest");
+    const wanted = type.dims.filter((d) => d.kind !== "rest");
+    const short = value.dims.length < wanted.length, long = value.dims.length > wanted.length;
+    if (short || (long && rest < 0 && !suffix)) {
+      this.diagnostics.report("A0214", { at: value.because, expected: `${wanted.length}`, found: `[${value.dims.map((d) => dim.print(d.dim)).join(", ")}]`, because: type.span, becauseLabel: `${wanted.length} dims are declared here` });
+      return false;
+    }
+    const lead = rest < 0 ? value.dims.length - wanted.length : 0;
+    const extra = value.dims.length - wanted.length;
+    return wanted.every((d, i) => {
+      const actual = value.dims[lead + (rest >= 0 && i >= rest ? i + extra : i)]!;
+      return this.unifyDim(d, actual.dim, actual.because, scope);
+    });
+  }
+
+  private unifyDim(declared: DimArg, actual: dim.Dim, because: Span, scope: Scope): boolean {
+    if (declared.kind !== "dim" || !declared.value) return true;
+    if (declared.value.kind === "Ref" && !scope.lookup(declared.value.name)) {
+      scope.set(declared.value.name, valueOfDim(actual, because));
+      return true;
+    }
+    const want = dimOf(this.evaluate(declared.value, scope));
+    if (!want) return false;
+    if (dim.compareEqual(want, actual) !== "no") return true;
+    this.diagnostics.report("A0207", { at: because, expected: dim.print(want), found: dim.print(actual), because: declared.span });
+    return false;
+  }
+
+  // ---------------------------------------------------------------- statements
+
+  run(block: Block, scope: Scope): void {
+    for (const s of block.statements) this.statement(s, scope);
+  }
+
+  private statement(s: Statement, scope: Scope): void {
+    switch (s.kind) {
+      case "LetStmt": return this.assign(s.names.map((n) => n.text), this.evaluate(s.value, scope), s.value.span, scope);
+      case "AssignStmt": {
+        const names = s.targets.map((t) => (t.kind === "Ref" ? t.name : undefined));
+        if (s.delta || names.includes(undefined)) return this.diagnostics.report("A0218", { at: s.span, name: "this", body: "Only names can be set here." });
+        if (s.values.length === 1) return this.assign(names as string[], this.evaluate(s.values[0]!, scope), s.span, scope);
+        const values = s.values.map((v) => this.evaluate(v, scope));
+        return names.forEach((n, i) => scope.set(n!, values[i] ?? poison(s.span)));
+      }
+      case "IfStmt": {
+        const c = this.condition(s.condition, scope);
+        if (c) this.run(s.then, scope);
+        else if (c === false && s.otherwise) this.run(s.otherwise, scope);
+        return;
+      }
+      case "ForStmt": {
+        for (const item of this.items(this.evaluate(s.over, scope), s.over.span)) {
+          this.assign(s.names.map((n) => n.text), item, s.span, scope);
+          this.run(s.body, scope);
+        }
+        return;
+      }
+      case "RequireStmt": return void this.requirement(s, scope, s.span);
+      case "ClauseStmt":
+        return this.notYet(s.span, `\`${s.word.text}\``) && undefined;
+      default:
+        this.diagnostics.report("A0109", { at: s.span, what: "this statement" });
+    }
+  }
+
+  /** False after a report when the condition does not hold. */
+  requirement(s: Extract<Statement, { kind: "RequireStmt" }>, scope: Scope, at: Span, because?: Span): boolean {
+    const holds = this.condition(s.condition, scope);
+    if (holds !== false) return holds === true;
+    const message = s.message && this.evaluate(s.message, scope);
+    const source = s.condition.span;
+    this.diagnostics.report("A0217", {
+      at, message: message?.kind === "string" ? message.value : `\`${source.file.text.slice(source.start, source.end)}\` is false.`, declared: s.condition.span, ...(because ? { because } : {}),
+    });
+    return false;
+  }
+
+  private assign(names: readonly string[], value: Value, at: Span, scope: Scope): void {
+    if (names.length === 1) return scope.set(names[0]!, value);
+    if (value.kind !== "list" || value.items.length !== names.length) {
+      if (value.kind !== "poison") this.diagnostics.report("A0204", { at, expected: `list of ${names.length}`, found: value.kind === "list" ? `list of ${value.items.length}` : describe(value) });
+      return names.forEach((n) => scope.set(n, poison(at)));
+    }
+    const { items } = value;
+    names.forEach((n, i) => scope.set(n, items[i]!));
+  }
+
+  private items(over: Value, at: Span): readonly Value[] {
+    if (over.kind === "list") return over.items;
+    if (over.kind === "range" && over.from !== undefined && over.to !== undefined)
+      return Array.from({ length: Math.max(0, over.to - over.from + (over.inclusive ? 1 : 0)) }, (_, i) => int(over.from! + i, at));
+    if (over.kind !== "poison") this.diagnostics.report("A0204", { at, expected: "list", found: describe(over) });
+    return [];
+  }
+
+  /** Checks a value against a parameter's type, with a report at the value. */
+  fitted(value: Value, type: TypeExpr | undefined, name: string): Value | undefined {
+    const v = fitType(value, type);
+    if (!isMisfit(v)) return v;
+    if (v.kind === "range") this.diagnostics.report("A0203", { at: value.because, name, value: show(value), range: v.expected, declared: v.declared });
+    else this.diagnostics.report("A0204", { at: value.because, expected: v.expected, found: describe(value), because: v.declared });
+    return undefined;
+  }
+
+  tensor(node: number, because: Span): TensorVal {
+    return tensorOf(this.builder, node, because);
+  }
+
+  private notYet(at: Span, what: string): Value {
+    this.diagnostics.report("A0109", { at, what });
+    return poison(at);
+  }
+}
+
+/** A module, or the list of a counted member. */
+export function moduleValue(m: ModuleInstance | readonly ModuleInstance[]): Value {
+  if (!Array.isArray(m)) return { kind: "module", module: m as ModuleInstance, because: (m as ModuleInstance).because };
+  const items = (m as readonly ModuleInstance[]).map((module): Value => ({ kind: "module", module, because: module.because }));
+  return list(items, items[0]?.because ?? (undefined as never));
+}
+
