@@ -1,0 +1,74 @@
+/** Inputs of a run: what the caller left out is made, what does not fit is refused before the device sees it. */
+import * as dim from "../ir/dim.ts";
+import type { Dim } from "../ir/dim.ts";
+import type { Tensor } from "./device.ts";
+import { RuntimeFailure } from "./errors.ts";
+import type { ModelPlan } from "./plan.ts";
+
+/** All inputs of the model for a run after `past` tokens. Throws `RuntimeFailure` A0705 or A0706. */
+export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, Tensor>>, past: number): Record<string, Tensor> {
+  const unknown = Object.keys(given).find((name) => !plan.inputs.some((i) => i.name === name));
+  if (unknown !== undefined)
+    throw new RuntimeFailure("A0705", { input: unknown, expected: `one of ${plan.inputs.map((i) => i.name).join(", ")}`, found: "a name the model does not read" });
+  const dims = bind(plan, given, past);
+  const out: Record<string, Tensor> = {};
+  for (const input of plan.inputs) {
+    const found = given[input.name];
+    const shape = shapeOf(input.shape, dims);
+    if (!found) {
+      if (input.default === undefined || !shape) throw new RuntimeFailure("A0706", { input: input.name, given: Object.keys(given) });
+      out[input.name] = { dtype: input.dtype, shape, data: filled(input.default, input.dtype, shape, past) };
+      continue;
+    }
+    if (found.dtype !== input.dtype || !shape || found.shape.length !== shape.length || found.shape.some((d, i) => d !== shape[i]) || found.data.length !== shape.reduce((a, b) => a * b, 1))
+      throw new RuntimeFailure("A0705", { input: input.name, expected: described(input.dtype, input.shape, dims), found: `${found.dtype} [${found.shape.join(", ")}]` });
+    out[input.name] = found;
+  }
+  for (const a of plan.graph.assertions ?? []) {
+    const [left, right] = [dim.evaluate(a.left, dims), dim.evaluate(a.right, dims)];
+    if (a.relation === "equal" ? left !== right : left > right)
+      throw new RuntimeFailure("A0719", { reason: `${a.what}: ${dim.print(a.left)} is ${left} and ${dim.print(a.right)} is ${right}` });
+  }
+  return out;
+}
+
+/** Run-time dims from the shapes of the inputs that give them. */
+export function bind(plan: ModelPlan, given: Readonly<Record<string, Tensor>>, past: number): Record<string, number> {
+  const dims: Record<string, number> = { P: past };
+  for (const d of plan.graph.dims) {
+    if (d.from.kind === "past") dims[d.name] = past;
+    else {
+      const size = given[d.from.input]?.shape[d.from.axis];
+      if (size !== undefined) dims[d.name] = size;
+    }
+  }
+  for (const d of plan.graph.dims)
+    if (d.from.kind === "input" && dims[d.name] === undefined) throw new RuntimeFailure("A0706", { input: d.from.input, given: Object.keys(given) });
+  return dims;
+}
+
+function shapeOf(shape: readonly Dim[], dims: dim.Bindings): number[] | undefined {
+  try {
+    return shape.map((d) => dim.evaluate(d, dims));
+  } catch {
+    return undefined;
+  }
+}
+
+/** `i32 [B = 2, P + S = 7]` */
+function described(dtype: string, shape: readonly Dim[], dims: dim.Bindings): string {
+  const parts = shape.map((d) => {
+    const text = dim.print(d);
+    const value = shapeOf([d], dims)?.[0];
+    return value === undefined || text === String(value) ? text : `${text} = ${value}`;
+  });
+  return `${dtype} [${parts.join(", ")}]`;
+}
+
+function filled(how: "arange" | "ones" | "zeros", dtype: Tensor["dtype"], shape: readonly number[], past: number): Tensor["data"] {
+  const n = shape.reduce((a, b) => a * b, 1), row = shape[shape.length - 1] ?? 1;
+  const data = dtype === "i32" || dtype === "bool" ? new Int32Array(n) : new Float32Array(n);
+  if (how === "ones") data.fill(1);
+  if (how === "arange") for (let i = 0; i < n; i++) data[i] = past + (i % row);
+  return data;
+}
