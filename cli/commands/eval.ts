@@ -1,0 +1,37 @@
+/** `adapt eval`: computes a model's outputs for the tensors of a file and writes them. */
+import type { Tensor } from "../../index.ts";
+import type { Options } from "../commands.ts";
+import type { Console } from "../console.ts";
+import { ProgramFailure } from "../failure.ts";
+import { readTensors, writeTensors } from "../tensors.ts";
+import { openWorkbench } from "../workbench.ts";
+
+export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
+  const inputs = readTensors(String(options.inputs));
+  const bench = await openWorkbench(String(file), options, console);
+  try {
+    const session = await bench.session(bench.choose(options.model));
+    const given: Record<string, Tensor> = {}, unread: string[] = [];
+    for (const [name, tensor] of Object.entries(inputs)) {
+      if (session.inputs.includes(name)) given[name] = tensor;
+      else unread.push(name);
+    }
+    if (unread.length > 0) {
+      throw new ProgramFailure(`\`${String(options.inputs)}\` has ${unread.map((n) => `\`${n}\``).join(", ")}, which \`${session.model}\` does not read; it reads ${session.inputs.map((n) => `\`${n}\``).join(", ")}`);
+    }
+    const before = session.dispatches;
+    const outputs = await session.run(given, { outputs: session.outputs.filter((name) => name !== "next_logits"), signal: console.signal });
+    const dispatches = session.dispatches - before;
+    if (typeof options.greedy === "number") outputs.greedy_ids = await session.greedy(given, options.greedy, console.signal);
+    writeTensors(String(options.outputs), outputs, new Set(["greedy_ids"]));
+    if (options.json === true) {
+      console.out(`${JSON.stringify({
+        model: session.model, device: session.device.kind, adapter: session.device.name, software: session.device.software ?? false,
+        threads: session.device.threads, chosen: session.reason, dispatches, total_dispatches: session.dispatches, weight_bytes: session.weightBytes,
+        outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, t.shape])),
+      }, null, 2)}\n`);
+    }
+  } finally {
+    await bench.dispose();
+  }
+}

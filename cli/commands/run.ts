@@ -1,0 +1,61 @@
+/** `adapt run`: continues a text, or talks, streaming; ends with tokens per second. */
+import { createInterface } from "node:readline/promises";
+import { text as readAll } from "node:stream/consumers";
+import type { ChatMessage, Session } from "../../index.ts";
+import type { Options } from "../commands.ts";
+import type { Console } from "../console.ts";
+import { UsageFailure } from "../failure.ts";
+import { generationOptions } from "../sampling.ts";
+import { openWorkbench } from "../workbench.ts";
+
+export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
+  if ((options.prompt === undefined) === (options.chat !== true)) throw new UsageFailure("say --prompt TEXT or --chat");
+  const bench = await openWorkbench(String(file), options, console);
+  try {
+    const session = await bench.session(bench.choose(options.model));
+    console.note(console.paint.dim(`${session.model} on ${session.deviceText}`));
+    if (options.chat === true) await chat(session, options, console);
+    else {
+      const prompt = options.prompt === "-" ? await readAll(process.stdin) : String(options.prompt);
+      console.out(prompt);
+      await stream(session, prompt, options, console);
+    }
+  } finally {
+    await bench.dispose();
+  }
+}
+
+/** Streams one answer and says how fast it was; returns its text. */
+export async function stream(session: Session, prompt: string | readonly ChatMessage[], options: Options, console: Console): Promise<string> {
+  let answer = "";
+  const start = performance.now();
+  let first = start, tokens = 0;
+  for await (const part of session.stream(prompt, { ...generationOptions(options), signal: console.signal })) {
+    if (tokens === 0) first = performance.now();
+    tokens = part.tokens;
+    answer += part.text;
+    console.out(part.text);
+  }
+  console.out("\n");
+  const seconds = (performance.now() - first) / 1000;
+  const rate = tokens > 1 && seconds > 0 ? `${((tokens - 1) / seconds).toFixed(1)} tokens/s, ` : "";
+  console.note(console.paint.dim(`${tokens} tokens, ${rate}first after ${((first - start) / 1000).toFixed(2)} s`));
+  return answer;
+}
+
+/** Turns until the input ends; each sees the ones before. */
+async function chat(session: Session, options: Options, console: Console): Promise<void> {
+  const messages: ChatMessage[] = options.system === undefined ? [] : [{ role: "system", content: String(options.system) }];
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: process.stdin.isTTY === true });
+  console.signal.addEventListener("abort", () => lines.close());
+  const ask = (): void => void process.stderr.write("> ");
+  ask();
+  for await (const line of lines) {
+    if (console.signal.aborted) break;
+    if (line.trim() !== "") {
+      messages.push({ role: "user", content: line });
+      messages.push({ role: "assistant", content: await stream(session, messages, options, console) });
+    }
+    ask();
+  }
+}
