@@ -75,6 +75,7 @@ def main():
         "llama-linear-rope", LlamaForCausalLM,
         LlamaConfig(**SMALL, rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 5000.0}), 18,
     )
+    case("qwen2-tied", Qwen2ForCausalLM, Qwen2Config(**SMALL, tie_word_embeddings=True), 25)
     case("qwen2-untied", Qwen2ForCausalLM, Qwen2Config(**SMALL, tie_word_embeddings=False), 19)
     case(
         "qwen2-window", Qwen2ForCausalLM,

@@ -62,10 +62,10 @@ def main():
     case("rslora-patterns", "qwen2-untied", dict(
         r=4, lora_alpha=8, use_rslora=True, target_modules=linears, rank_pattern={"mlp.(gate|up)_proj": 9, r".*layers\.1\..*down_proj": 2},
         alpha_pattern={"q_proj": 5}), 55)
-    case("all-linear-tied", "qwen2-window", dict(r=4, lora_alpha=8, target_modules="all-linear"), 56, lambda c: c.update(target_modules="all-linear"))
+    case("all-linear-tied", "qwen2-tied", dict(r=4, lora_alpha=8, target_modules="all-linear"), 56, lambda c: c.update(target_modules="all-linear"))
     case("all-linear-excluding", "llama-head-dim", dict(r=4, lora_alpha=8, target_modules="all-linear", exclude_modules=["o_proj", "mlp.up_proj"]), 57)
     case("saved-embedding", "llama-sharded", dict(r=4, lora_alpha=8, target_modules=["q_proj"], modules_to_save=["embed_tokens"]), 58)
-    case("saved-embedding-tied", "qwen2-window", dict(r=4, lora_alpha=8, target_modules=["q_proj"], modules_to_save=["embed_tokens"]), 59)
+    case("saved-embedding-tied", "qwen2-tied", dict(r=4, lora_alpha=8, target_modules=["q_proj"], modules_to_save=["embed_tokens"]), 59)
     case("saved-norms", "llama-biases", dict(r=4, lora_alpha=8, target_modules=["down_proj"], modules_to_save=["norm", "o_proj"]), 60)
     case("lookahead", "mistral", dict(r=4, lora_alpha=8, target_modules=r"^(?!.*(?:lm_head|layers\.1\.mlp)).*\.(?:up|down|q|o)_proj$"), 61)
     case("layer-zero-only", "mistral-full", dict(r=4, lora_alpha=8, target_modules=["v_proj", "model.layers.1.self_attn.k_proj"], layers_to_transform=0), 62)
