@@ -106,8 +106,12 @@ class SourceLine {
     this.#start = lineStarts(file)[number - 1] ?? 0;
     this.#room = room;
     const whole = show(this.#raw);
-    const last = Math.max(...labels.map((label) => this.#column(label.span.start)));
-    this.#from = whole.length > room && last > room - 12 ? Math.max(0, last - Math.floor(room / 3)) : 0;
+    const columns = labels.map((label) => this.#column(label.span.start));
+    const primary = labels.find((label) => label.primary);
+    // Labels too far apart for one line: the part around the primary one is shown.
+    const apart = Math.max(...columns) - Math.min(...columns) > (room * 2) / 3;
+    const last = apart && primary ? this.#column(primary.span.start) : Math.max(...columns);
+    this.#from = last >= room || (whole.length > room && last > room - 12) ? last - Math.floor((room * 2) / 3) : 0;
     const cut = whole.slice(this.#from, this.#from + room);
     const start = this.#from > 0 ? `…${cut.slice(1)}` : cut;
     this.text = this.#from + room < whole.length ? `${start.slice(0, -1)}…` : start;
@@ -115,7 +119,8 @@ class SourceLine {
 
   /** The underline of a label and its words, wrapped beside it or below it. */
   markers(label: Label, style: Style, paint: Paint): string[] {
-    const start = this.#column(label.span.start) - this.#from;
+    // A label outside the part that is shown points at the cut.
+    const start = Math.min(Math.max(0, this.#column(label.span.start) - this.#from), Math.max(0, this.text.length - 1));
     const ends = Math.min(this.#column(label.span.end) - this.#from, this.text.length);
     const length = Math.max(1, ends - start);
     const line = " ".repeat(start) + paint(style, (label.primary ? "^" : "-").repeat(length));
