@@ -1,0 +1,235 @@
+/** A model of a plan on a device: run named tensors, generate text, score tokens. */
+import type { OpenCheckpoint } from "./checkpoint/open.ts";
+import { openSources, weightSource } from "./checkpoint/weights.ts";
+import type { FileSystem } from "./checkpoint/files.ts";
+import { chooseDevice, type DeviceName, type DeviceProviders } from "./choose-device.ts";
+import type { Device, DeviceInfo, Executable, Tensor } from "./device.ts";
+import { RuntimeFailure } from "./errors.ts";
+import { completeInputs } from "./inputs.ts";
+import type { ModelPlan, Plan } from "./plan.ts";
+import { checkPlan } from "./plan-load.ts";
+import { tokenLoop } from "./text/generate.ts";
+import { promptIds, startGeneration, type GenerateOptions, type Generation, type Prompt } from "./text/generation.ts";
+import { logProbability } from "./text/sampling.ts";
+import { loadTokenizer, type Tokenizer } from "./text/tokenizer.ts";
+
+/** A plan with what its paths are relative to. */
+export interface PlanAccess {
+  readonly plan: Plan;
+  readonly files: FileSystem;
+  /** `kernels.wasm`, which the cpu device runs. */
+  readonly wasm?: Uint8Array;
+}
+
+export interface OpenOptions {
+  /** Default `auto`: a real GPU, else the cpu. */
+  readonly device?: DeviceName;
+  /** Needed when the plan exports several. */
+  readonly model?: string;
+  /** Threads of the cpu device; default all cores. */
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  /** Weights loaded so far and in all. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface SessionInfo {
+  readonly model: string;
+  readonly device: DeviceInfo;
+  /** Why this device. */
+  readonly reason: string;
+  /** Kernel launches so far; 0 on the reference device. */
+  readonly dispatches: number;
+  /** Bytes of weights resident on the device. */
+  readonly weightBytes: number;
+}
+
+export interface Session {
+  readonly info: SessionInfo;
+  /** Models the plan exports. */
+  readonly models: readonly string[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Another model of the plan on the same device; it is loaded beside this one and disposed on its own. */
+  open(model: string): Promise<Session>;
+  /** Runs the model once, from an empty context. Inputs with a default may be left out. */
+  run(inputs: Readonly<Record<string, Tensor>>, options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal }): Promise<Record<string, Tensor>>;
+  /** Continues a text, a conversation or ids; several prompts are one batch. */
+  generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation>;
+  /** The inputs continued by `n` likeliest tokens, without an end token: i32 [B, S + n]. A mask marks padding on the left. */
+  greedy(inputs: Readonly<Record<string, Tensor>>, n: number, options?: { readonly signal?: AbortSignal }): Promise<Tensor>;
+  /** Log-likelihood (natural log) of every token but the first, given those before it. */
+  logLikelihood(ids: readonly number[]): Promise<Float64Array>;
+  /** exp of the mean negative log-likelihood over windows of ids, each from an empty context. */
+  perplexity(windows: readonly (readonly number[])[], options?: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void }): Promise<number>;
+  tokenizer(): Promise<Tokenizer>;
+  dispose(): void;
+}
+
+/** Opens a model of a plan. Rejects with `RuntimeFailure`. */
+export async function openPlan(access: PlanAccess, providers: DeviceProviders, options: OpenOptions = {}): Promise<Session> {
+  const plan = checkPlan(access.plan);
+  const name = modelName(plan, options.model);
+  const model = plan.models[name]!;
+  const choice = await chooseDevice(options.device ?? "auto", providers, { threads: options.threads });
+  try {
+    requireProgram(choice.device, name, model);
+    const shared: Shared = { access: { ...access, plan }, device: choice.device, reason: choice.reason, sources: await openSources(plan, access.files), users: 0 };
+    return await load(shared, name, options);
+  } catch (e) {
+    choice.device.dispose();
+    throw e;
+  }
+}
+
+/** What sessions of one plan have in common. */
+interface Shared {
+  readonly access: PlanAccess;
+  readonly device: Device;
+  readonly reason: string;
+  readonly sources: ReadonlyMap<string, OpenCheckpoint>;
+  users: number;
+  tokenizer?: Promise<Tokenizer>;
+}
+
+function modelName(plan: Plan, asked: string | undefined): string {
+  const known = Object.keys(plan.models);
+  if (asked === undefined && known.length === 1) return known[0]!;
+  if (asked === undefined || !Object.hasOwn(plan.models, asked)) throw new RuntimeFailure("A0708", { model: asked, known });
+  return asked;
+}
+
+function requireProgram(device: Device, name: string, model: ModelPlan): void {
+  const { kind } = device.info;
+  if (kind !== "reference" && !model.programs[kind])
+    throw new RuntimeFailure("A0701", { device: kind, reason: `the plan was built without kernels for it (model \`${name}\`)` });
+}
+
+async function load(shared: Shared, name: string, options: Pick<OpenOptions, "signal" | "onProgress">): Promise<Session> {
+  const model = shared.access.plan.models[name]!;
+  const weights = weightSource(model, shared.sources, options.signal);
+  const executable = await shared.device.load(model, weights, shared.access.wasm, options.onProgress);
+  shared.users++;
+  return new OpenSession(shared, name, model, executable);
+}
+
+class OpenSession implements Session {
+  readonly models: readonly string[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #shared: Shared;
+  readonly #name: string;
+  readonly #plan: ModelPlan;
+  readonly #executable: Executable;
+  #disposed = false;
+
+  constructor(shared: Shared, name: string, plan: ModelPlan, executable: Executable) {
+    this.#shared = shared;
+    this.#name = name;
+    this.#plan = plan;
+    this.#executable = executable;
+    this.models = Object.keys(shared.access.plan.models);
+    this.inputs = plan.inputs.map((i) => i.name);
+    this.outputs = plan.outputs.map((o) => o.name);
+  }
+
+  get info(): SessionInfo {
+    const { info: device, dispatches, weightBytes } = this.#executable;
+    return { model: this.#name, device, reason: this.#shared.reason, dispatches, weightBytes };
+  }
+
+  async open(model: string): Promise<Session> {
+    this.#check();
+    const name = modelName(this.#shared.access.plan, model);
+    requireProgram(this.#shared.device, name, this.#shared.access.plan.models[name]!);
+    return load(this.#shared, name, {});
+  }
+
+  async run(inputs: Readonly<Record<string, Tensor>>, options: { outputs?: readonly string[]; signal?: AbortSignal } = {}): Promise<Record<string, Tensor>> {
+    this.#check();
+    const unknown = options.outputs?.find((o) => !this.outputs.includes(o));
+    if (unknown !== undefined) throw new RuntimeFailure("A0707", { output: unknown, known: this.outputs });
+    return this.#executable.run(completeInputs(this.#plan, inputs, 0), undefined, options);
+  }
+
+  async generate(prompt: Prompt | readonly Prompt[], options: GenerateOptions = {}): Promise<Generation> {
+    this.#requireCausal();
+    const prompts: readonly Prompt[] = Array.isArray(prompt) ? (prompt as readonly Prompt[]) : [prompt as Prompt];
+    const onlyIds = prompts.every((p) => typeof p === "object" && "ids" in p);
+    const tokenizer = onlyIds && !options.stop?.length ? await this.tokenizer().catch(() => undefined) : await this.tokenizer();
+    const ids = prompts.map((p) => (typeof p === "object" && "ids" in p ? [...p.ids] : promptIds(p, tokenizer!)));
+    return startGeneration({ plan: this.#plan, executable: this.#executable, tokenizer }, ids, options);
+  }
+
+  async greedy(inputs: Readonly<Record<string, Tensor>>, n: number, options: { signal?: AbortSignal } = {}): Promise<Tensor> {
+    this.#requireCausal();
+    const { input_ids: ids, attention_mask: mask } = completeInputs(this.#plan, inputs, 0);
+    if (!ids) throw new RuntimeFailure("A0706", { input: "input_ids", given: Object.keys(inputs) });
+    const rows = rowsOf(ids);
+    const out = rows.map((r) => [...r]);
+    const control = mask ? { masks: rowsOf(mask) } : {};
+    for await (const { row, token } of tokenLoop({ plan: this.#plan, executable: this.#executable }, rows, { maxTokens: n, eos: [], signal: options.signal }, control)) out[row]!.push(token);
+    options.signal?.throwIfAborted();
+    return { dtype: "i32", shape: [rows.length, out[0]?.length ?? 0], data: Int32Array.from(out.flat()) };
+  }
+
+  async logLikelihood(ids: readonly number[]): Promise<Float64Array> {
+    return (await this.#scores([ids]))[0]!;
+  }
+
+  async perplexity(windows: readonly (readonly number[])[], options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {}): Promise<number> {
+    let sum = 0, count = 0;
+    for (let at = 0; at < windows.length; ) {
+      // Windows of one length share a batch, as many as keep the logits small.
+      const length = windows[at]!.length;
+      const part = windows.slice(at, at + Math.max(1, Math.floor(2048 / length))).filter((w) => w.length === length);
+      options.signal?.throwIfAborted();
+      for (const scores of await this.#scores(part, options.signal)) for (const s of scores) (sum -= s), count++;
+      at += part.length;
+      options.onProgress?.(at, windows.length);
+    }
+    return Math.exp(sum / count);
+  }
+
+  tokenizer(): Promise<Tokenizer> {
+    this.#check();
+    return (this.#shared.tokenizer ??= this.#loadTokenizer());
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#executable.dispose();
+    if (--this.#shared.users === 0) this.#shared.device.dispose();
+  }
+
+  async #scores(windows: readonly (readonly number[])[], signal?: AbortSignal): Promise<Float64Array[]> {
+    this.#requireCausal();
+    const width = windows[0]!.length;
+    const input: Tensor = { dtype: "i32", shape: [windows.length, width], data: Int32Array.from(windows.flat()) };
+    const logits = (await this.run({ input_ids: input }, { outputs: ["logits"], signal }))["logits"]!;
+    const vocabulary = logits.shape[2]!;
+    const row = (b: number, s: number): Float32Array => (logits.data as Float32Array).subarray((b * width + s) * vocabulary, (b * width + s + 1) * vocabulary);
+    return windows.map((w, b) => Float64Array.from(w.slice(1), (token, s) => logProbability(row(b, s), token)));
+  }
+
+  async #loadTokenizer(): Promise<Tokenizer> {
+    for (const [name, source] of Object.entries(this.#shared.access.plan.sources))
+      if (source.kind === "base" && source.tokenizer) return loadTokenizer(this.#shared.sources.get(name)!.directory);
+    throw new RuntimeFailure("A0716", { what: this.#name, reason: "its base has no tokenizer; give token ids" });
+  }
+
+  #requireCausal(): void {
+    this.#check();
+    if (this.#plan.role !== "causal_lm") throw new RuntimeFailure("A0717", { model: this.#name, role: this.#plan.role });
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new RuntimeFailure("A0718", { what: "The session" });
+  }
+}
+
+function rowsOf(t: Tensor): number[][] {
+  const [rows, width] = t.shape as [number, number];
+  return Array.from({ length: rows }, (_, r) => Array.from(t.data.subarray(r * width, (r + 1) * width)));
+}
