@@ -120,7 +120,7 @@ class SourceLine {
   /** The underline of a label and its words, wrapped beside it or below it. */
   markers(label: Label, style: Style, paint: Paint): string[] {
     // A label outside the part that is shown points at the cut.
-    const start = Math.min(Math.max(0, this.#column(label.span.start) - this.#from), Math.max(0, this.text.length - 1));
+    const start = Math.min(Math.max(0, this.#column(label.span.start) - this.#from), this.#room - 1);
     const ends = Math.min(this.#column(label.span.end) - this.#from, this.text.length);
     const length = Math.max(1, ends - start);
     const line = " ".repeat(start) + paint(style, (label.primary ? "^" : "-").repeat(length));
