@@ -1,0 +1,91 @@
+/**
+ * From a checked model to its graph: the architecture's forward rule on named inputs, with its adapters in place.
+ *
+ * An input's shape gives the dims it names; `P` is the number of rows already in the states. A result `logits` over
+ * tokens also yields `next_logits`, its last row, so that generation does not compute the head for every row.
+ */
+import { constant, named, one, print, sub, type Dim } from "../../ir/dim.ts";
+import type { DType, Graph, GraphOutput } from "../../ir/graph.ts";
+import { GraphBuilder } from "../../ir/build.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Param } from "../syntax/ast.ts";
+import { adaptersOf, type ComposedModel } from "../check/composition.ts";
+import { Scope } from "../check/scope.ts";
+import type { ModuleInstance, Value } from "../check/values.ts";
+import { AdapterPlacement } from "./adapters.ts";
+import { Interpreter } from "./interpreter.ts";
+import { dimOf, tensorOf, valueOfDim } from "./operators.ts";
+
+export interface ModelInput { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly default?: "arange" | "ones" | "zeros" }
+export interface ElaboratedModel { readonly graph: Graph; readonly inputs: readonly ModelInput[]; readonly role: string }
+
+/** The name of the dim that counts rows in the states. */
+const past = "P";
+
+/** Undefined after a report. */
+export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics): ElaboratedModel | undefined {
+  const { root, architecture } = model.base;
+  const rule = architecture.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
+  if (rule?.kind !== "ForwardStmt") {
+    diagnostics.report("A0219", { at: architecture.declaration.name.span, name: "forward", what: "the architecture" });
+    return undefined;
+  }
+  const builder = new GraphBuilder();
+  const interpreter = new Interpreter(diagnostics, builder);
+  if (adaptersOf(model.adapters).length > 0) interpreter.placement = new AdapterPlacement(model.adapters, interpreter);
+  const scope = root.scope.child();
+  const inputs: ModelInput[] = [], values: Value[] = [];
+  for (const p of rule.params) {
+    const input = inputOf(p, scope, root, interpreter);
+    if (!input) return undefined;
+    inputs.push(input);
+    values.push(tensorOf(builder, builder.input(input.name, input.dtype, input.shape), p.span));
+  }
+  const result = interpreter.callWith(root, values, model.span);
+  const results = rule.results.length === 1 ? [result] : result.kind === "list" ? result.items : [];
+  const outputs: GraphOutput[] = [];
+  for (const [i, r] of rule.results.entries()) {
+    const v = results[i];
+    if (v?.kind !== "tensor") return undefined;
+    outputs.push({ name: r.name.text, node: v.node });
+    const [, rows] = v.dims;
+    if (r.name.text === "logits" && v.dims.length === 3 && rows && print(rows.dim) !== "1")
+      outputs.push({ name: "next_logits", node: builder.slice(v.node, 1, sub(rows.dim, one), constant(1)) });
+  }
+  const role = architecture.declaration.role;
+  return { graph: builder.finish(outputs), inputs, role: role?.kind === "NamedType" ? role.name.text : "" };
+}
+
+function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Interpreter): ModelInput | undefined {
+  const { type } = p;
+  const { builder, diagnostics } = interpreter;
+  if (!type || type.dims.length === 0) {
+    diagnostics.report("A0115", { at: p.span, label: "needs a shape", body: "An input of an architecture says its shape: `input_ids: Token[B, S]`." });
+    return undefined;
+  }
+  const shape: Dim[] = [];
+  for (const [axis, d] of type.dims.entries()) {
+    if (d.value?.kind === "Ref" && !scope.lookup(d.value.name)) {
+      const { name } = d.value;
+      builder.bindDim({ name, from: { kind: "input", input: p.name.text, axis } });
+      scope.set(name, valueOfDim(named(name), d.span));
+    }
+    if (d.value && mentions(d.value, past) && !scope.lookup(past)) {
+      builder.bindDim({ name: past, from: { kind: "past" } });
+      // The forward rule names it as well, where the tensors it is the size of may be absent.
+      for (const s of [scope, root.scope]) s.set(past, valueOfDim(named(past), d.span));
+    }
+    const size = d.value && dimOf(interpreter.evaluate(d.value, scope));
+    if (!size) return undefined;
+    shape.push(size);
+  }
+  const dtype: DType = type.kind === "NamedType" && type.name.text === "Token" ? "i32" : "f32";
+  const fill = p.default?.kind === "Ref" ? p.default.name : undefined;
+  const known = fill === "arange" || fill === "ones" || fill === "zeros" ? fill : undefined;
+  return { name: p.name.text, dtype, shape, ...(known ? { default: known } : {}) };
+}
+
+function mentions(e: { readonly kind: string }, name: string): boolean {
+  if (e.kind === "Ref") return (e as { readonly name?: unknown }).name === name;
+  return Object.entries(e).some(([k, v]) => k !== "span" && typeof v === "object" && v !== null && "kind" in v && mentions(v as { readonly kind: string }, name));
+}

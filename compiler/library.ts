@@ -1,0 +1,149 @@
+/**
+ * Files and names: the standard library and the files a program imports, parsed, with a scope each.
+ *
+ * `std/methods` names all files of that folder. Names of `std/prelude` are in reach everywhere. Within a file the order of
+ * declarations means nothing.
+ */
+import type { Host } from "../formats/checkpoint.ts";
+import type { SourceFile, Span } from "./base/source.ts";
+import { Diagnostics } from "./diagnostics/diagnostic.ts";
+import type { Declaration, File, Import } from "./syntax/ast.ts";
+import { parse } from "./syntax/build.ts";
+import { Scope } from "./check/scope.ts";
+import type { Declared, Value } from "./check/values.ts";
+import { stdlib } from "./stdlib.generated.ts";
+
+/** A parsed file with its names. */
+export interface Unit {
+  readonly name: string;
+  readonly file: File;
+  readonly scope: Scope;
+}
+
+/** Everything a program can see. */
+export interface Library {
+  readonly entry: Unit;
+  /** Files of the program in the order they were met, the entry first. */
+  readonly own: readonly Unit[];
+  /** All files of the standard library. */
+  readonly standard: readonly Unit[];
+}
+
+let standardUnits: readonly Unit[] | undefined;
+
+/** The standard library, parsed once. */
+export function standardLibrary(): readonly Unit[] {
+  if (standardUnits) return standardUnits;
+  const prelude = new Scope();
+  const units = Object.entries(stdlib).map(([name, text]): Unit => {
+    const { value, diagnostics } = parse({ name: `${name}.adapt`, text });
+    if (diagnostics.length > 0) throw new Error(`the library's ${name} does not parse: ${diagnostics[0]!.title}`);
+    return { name, file: value, scope: name === "std/prelude" ? prelude : new Scope(prelude) };
+  });
+  for (const u of units) declare(u, new Diagnostics());
+  for (const u of units) for (const i of u.file.imports) for (const { name, as } of i.names) {
+    const found = units.filter((x) => matches(x.name, i.from.value)).flatMap((x) => x.scope.own(name.text) ?? [])[0];
+    if (!found) throw new Error(`the library's ${u.name} imports \`${name.text}\`, which ${i.from.value} does not declare`);
+    u.scope.set((as ?? name).text, found);
+  }
+  return (standardUnits = units);
+}
+
+/** Reads a program and what it imports; faults are reported. Undefined when the entry cannot be read. */
+export async function loadLibrary(entry: string, host: Host, diagnostics: Diagnostics): Promise<Library | undefined> {
+  const loader = new Loader(host, diagnostics);
+  const text = await host.readText(entry);
+  if (text === undefined) return undefined;
+  const unit = await loader.unit({ name: entry, text }, []);
+  return { entry: unit, own: loader.units, standard: standardLibrary() };
+}
+
+class Loader {
+  readonly units: Unit[] = [];
+  private readonly host: Host;
+  private readonly diagnostics: Diagnostics;
+
+  constructor(host: Host, diagnostics: Diagnostics) {
+    this.host = host;
+    this.diagnostics = diagnostics;
+  }
+
+  async unit(source: SourceFile, chain: readonly { readonly name: string; readonly span: Span }[]): Promise<Unit> {
+    const { value, diagnostics } = parse(source);
+    this.diagnostics.add(...diagnostics);
+    const prelude = standardLibrary().find((u) => u.name === "std/prelude")!.scope;
+    const unit: Unit = { name: source.name, file: value, scope: new Scope(prelude) };
+    this.units.push(unit);
+    declare(unit, this.diagnostics);
+    for (const i of value.imports) await this.imports(unit, i, chain);
+    return unit;
+  }
+
+  private async imports(unit: Unit, i: Import, chain: readonly { readonly name: string; readonly span: Span }[]): Promise<void> {
+    const from = i.from.value;
+    if (from.startsWith("std/") || from === "std") {
+      const found = standardLibrary().filter((u) => matches(u.name, from));
+      if (found.length === 0) this.diagnostics.report("A0101", { at: i.from.span, path: from, modules: standardNames() });
+      return this.bind(unit, i, found);
+    }
+    const path = this.host.resolve(unit.name, from);
+    const here = [...chain, { name: unit.name, span: i.from.span }];
+    const start = here.findIndex((c) => c.name === path);
+    if (start >= 0) {
+      const cycle = here.slice(start);
+      this.diagnostics.report("A0102", { at: cycle[0]!.span, chain: cycle.slice(1).map((c) => ({ span: c.span, file: c.name })) });
+      return this.bind(unit, i, []);
+    }
+    const known = this.units.find((u) => u.name === path);
+    const text = known ? undefined : await this.host.readText(path);
+    if (!known && text === undefined) {
+      this.diagnostics.report("A0101", { at: i.from.span, path: from, looked: path });
+      return this.bind(unit, i, []);
+    }
+    this.bind(unit, i, [known ?? (await this.unit({ name: path, text: text! }, here))]);
+  }
+
+  private bind(unit: Unit, i: Import, from: readonly Unit[]): void {
+    for (const { name, as } of i.names) {
+      const own = from.flatMap((u) => u.file.declarations.filter((d) => d.name.text === name.text).map((d) => ({ d, u })));
+      const found = own.find(({ d }) => d.exported) ?? own[0];
+      const as_ = as ?? name;
+      const clash = unit.scope.own(as_.text);
+      if (clash) this.diagnostics.report("A0106", { at: as_.span, name: as_.text, first: clash.because });
+      else if (!found) {
+        if (from.length > 0) this.diagnostics.report("A0103", { at: name.span, name: name.text, module: i.from.value, exported: from.flatMap((u) => u.file.declarations.filter((d) => d.exported).map((d) => d.name.text)) });
+        unit.scope.set(as_.text, { kind: "poison", because: name.span });
+      } else {
+        if (!found.d.exported) this.diagnostics.report("A0104", { at: name.span, name: name.text, module: i.from.value, declared: found.d.name.span });
+        unit.scope.set(as_.text, { kind: "lazy", because: name.span, force: () => found.u.scope.lookup(name.text)! });
+      }
+    }
+  }
+}
+
+/** Binds each declaration of a file to its name. */
+function declare(unit: Unit, diagnostics: Diagnostics): void {
+  for (const declaration of unit.file.declarations) {
+    const { text, span } = declaration.name;
+    if (text === "" || declaration.kind === "Format") continue;
+    const old = unit.scope.own(text);
+    if (old) diagnostics.report("A0106", { at: span, name: text, first: old.because });
+    else unit.scope.set(text, declaration.kind === "Broken" ? { kind: "poison", because: span } : declaredValue({ declaration, home: unit.scope }));
+  }
+}
+
+const declaredValue = (declared: Declared): Value => ({ kind: "declared", declared, because: declared.declaration.name.span });
+
+/** Declarations of a kind in the program's files and in the library, the program's first. */
+export function declarationsOf<K extends Declaration["kind"]>(library: Library, kind: K): readonly Declared<K>[] {
+  return [...library.own, ...library.standard].flatMap((u) => u.file.declarations.filter((d) => d.kind === kind).map((declaration) => ({ declaration, home: u.scope }) as Declared<K>));
+}
+
+/** Names of library files and folders that can be imported. */
+export function standardNames(): readonly string[] {
+  const files = Object.keys(stdlib);
+  return [...new Set(files.flatMap((f) => [f, f.slice(0, f.lastIndexOf("/"))]))].filter((n) => n !== "std").sort();
+}
+
+const matches = (name: string, from: string): boolean => name === from || name.slice(0, name.lastIndexOf("/")) === from;
+

@@ -1,0 +1,86 @@
+/**
+ * THE list of stages, in order. Read this first.
+ *
+ *   read       the entry file, its imports, the library                       library.ts
+ *   check      bases, adapters, models against configs and headers            program.ts
+ *   elaborate  forward rules and equations to one graph a model               elaborate/model.ts
+ *   passes     Graph to Graph, each named below
+ *   schedule   the graph cut into regions, buffers shared                     passes/
+ *   generate   regions to kernels, a program for each device asked for        codegen/
+ *   plan       plain data that runs without the compiler                      plan.ts
+ *
+ * `--print-after=<name>` shows the graph after `elaborate` or after a pass. Whatever fails after `check` is a fault of the
+ * compiler and becomes A9001.
+ */
+import { print } from "../ir/text.ts";
+import { verify } from "../ir/verify.ts";
+import type { Graph } from "../ir/graph.ts";
+import type { Plan } from "../runtime/plan.ts";
+import type { Diagnostics } from "./diagnostics/diagnostic.ts";
+import { elaborateModel } from "./elaborate/model.ts";
+import { assemblePlan, type PlannedModel } from "./plan.ts";
+import type { ExportedModel, Program } from "./program.ts";
+
+export interface CompileOptions {
+  /** Devices to make programs for; the reference device needs none. */
+  readonly targets?: readonly Target[];
+  /** What kernels compute in. */
+  readonly dtype?: "f32" | "f16";
+  /** Adapters that can be folded into weights: by cost, always, or never. */
+  readonly adapters?: "auto" | "fold" | "side";
+  /** Name of a stage whose graph is wanted. */
+  readonly printAfter?: string;
+  /** Models wanted; all that the file exports when absent. */
+  readonly models?: readonly string[];
+}
+export type Target = "webgpu" | "cpu";
+
+export interface Pass {
+  readonly name: string;
+  readonly run: (graph: Graph, options: CompileOptions) => Graph;
+}
+
+export const passes: readonly Pass[] = [];
+
+/** Names `--print-after` takes. */
+export const stageNames: readonly string[] = ["elaborate", ...passes.map((p) => p.name)];
+
+export interface Compiled {
+  readonly plan: Plan;
+  /** What `printAfter` asked for, a text for each model. */
+  readonly printed: Readonly<Record<string, string>>;
+}
+
+/** A checked program to a plan; undefined after a report. */
+export function lower(program: Program, diagnostics: Diagnostics, options: CompileOptions): Compiled | undefined {
+  const models: PlannedModel[] = [];
+  const printed: Record<string, string> = {};
+  for (const exported of program.models) {
+    if (options.models && !options.models.includes(exported.name)) continue;
+    const model = lowerModel(exported, diagnostics, options, (text) => (printed[exported.name] = text));
+    if (!model) return undefined;
+    models.push(model);
+  }
+  return { plan: assemblePlan(program, models), printed };
+}
+
+function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: CompileOptions, show: (text: string) => void): PlannedModel | undefined {
+  const bug = (pass: string, detail: string): undefined => void diagnostics.report("A9001", { pass, detail, at: exported.model.span });
+  let stage = "elaborate";
+  try {
+    const elaborated = elaborateModel(exported.model, diagnostics);
+    if (!elaborated) return diagnostics.hasErrors ? undefined : bug(stage, `\`${exported.name}\` has no graph`);
+    let { graph } = elaborated;
+    if (options.printAfter === stage) show(print(graph));
+    for (const pass of passes) {
+      stage = pass.name;
+      graph = pass.run(graph, options);
+      const problem = verify(graph)[0];
+      if (problem !== undefined) return bug(stage, problem);
+      if (options.printAfter === stage) show(print(graph));
+    }
+    return { name: exported.name, base: exported.model.base, elaborated: { ...elaborated, graph } };
+  } catch (e) {
+    return bug(stage, e instanceof Error ? `${e.message}${e.stack ? `\n${e.stack.split("\n").slice(1, 4).join("\n")}` : ""}` : String(e));
+  }
+}

@@ -1,0 +1,220 @@
+/** A checked program: its bases, adapters and models, each understood when it is first asked for. */
+import type { CheckpointHeader, Host } from "../formats/checkpoint.ts";
+import type { Span } from "./base/source.ts";
+import { Diagnostics } from "./diagnostics/diagnostic.ts";
+import type { DeclarationOf, Expr, StringLit } from "./syntax/ast.ts";
+import { openBase } from "./check/bases.ts";
+import { Checkpoints } from "./check/checkpoints.ts";
+import { adaptersOf, composedModel, type ComposedModel, type Part } from "./check/composition.ts";
+import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
+import { Scope } from "./check/scope.ts";
+import { TreeBuilder, widthOf } from "./check/tree.ts";
+import { describe, type Base, type Declared } from "./check/values.ts";
+import { Interpreter } from "./elaborate/interpreter.ts";
+import { declarationsOf, loadLibrary, type Library } from "./library.ts";
+
+/** A model a file exports. */
+export interface ExportedModel { readonly name: string; readonly model: ComposedModel }
+
+export interface Program {
+  readonly library: Library;
+  readonly bases: readonly Base[];
+  readonly adapters: readonly PlacedAdapter[];
+  readonly models: readonly ExportedModel[];
+}
+
+/** Reads and checks a program; undefined when the entry file cannot be read. */
+export async function checkProgram(entry: string, host: Host, diagnostics: Diagnostics): Promise<Program | undefined> {
+  const library = await loadLibrary(entry, host, diagnostics);
+  if (!library) return undefined;
+  const checkpoints = new Checkpoints(diagnostics);
+  await checkpoints.open(library.own.flatMap((u) => u.file.declarations.flatMap(directoriesOf)), host);
+  return new ProgramChecker(library, checkpoints, diagnostics).check();
+}
+
+class ProgramChecker {
+  private readonly library: Library;
+  private readonly checkpoints: Checkpoints;
+  private readonly diagnostics: Diagnostics;
+  private readonly interpreter: Interpreter;
+  private readonly known = new Map<object, Part>();
+  private readonly pending: { readonly name: string; readonly span: Span; readonly declaration: object }[] = [];
+  private readonly used = new Set<PlacedAdapter>();
+
+  constructor(library: Library, checkpoints: Checkpoints, diagnostics: Diagnostics) {
+    this.library = library;
+    this.checkpoints = checkpoints;
+    this.diagnostics = diagnostics;
+    this.interpreter = new Interpreter(diagnostics);
+  }
+
+  check(): Program {
+    const { declarations } = this.library.entry.file;
+    const bases: Base[] = [], adapters: PlacedAdapter[] = [], models: ExportedModel[] = [];
+    for (const d of declarations) {
+      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model") {
+        this.notYet(d);
+        continue;
+      }
+      const part = this.part({ declaration: d, home: this.library.entry.scope }, d.name.span);
+      if (part.kind === "base") {
+        bases.push(part.base);
+        if (d.exported) models.push({ name: d.name.text, model: { base: part.base, adapters: { kind: "none", span: d.span }, span: d.span } });
+      } else if (part.kind === "adapter") adapters.push(part.adapter);
+      else if (part.kind === "model") {
+        for (const a of adaptersOf(part.model.adapters)) this.used.add(a);
+        if (d.exported) models.push({ name: d.name.text, model: part.model });
+      }
+    }
+    for (const d of declarations) {
+      const part = this.known.get(d);
+      if (d.kind === "Adapter" && part?.kind === "adapter" && !d.exported && !this.used.has(part.adapter)) this.diagnostics.report("A0110", { at: d.name.span, name: d.name.text });
+    }
+    this.unusedImports();
+    return { library: this.library, bases, adapters, models };
+  }
+
+  /** Constructs that are read and cannot be built yet. */
+  private notYet(d: Library["entry"]["file"]["declarations"][number]): void {
+    const what: Partial<Record<typeof d.kind, string>> = { Input: "an input", Let: "a `let` of a program", RouterInstance: "a router", GeneratorInstance: "a generator" };
+    const text = what[d.kind];
+    if (text) this.diagnostics.report("A0109", { at: d.name.span, what: text });
+  }
+
+  private part(declared: Declared, at: Span): Part {
+    const { declaration } = declared;
+    const known = this.known.get(declaration);
+    if (known) return known;
+    const circle = this.pending.findIndex((p) => p.declaration === declaration);
+    if (circle >= 0) {
+      this.diagnostics.report("A0112", { at: this.pending[circle]!.span, chain: this.pending.slice(circle + 1).map(({ name, span }) => ({ name, span })) });
+      return { kind: "poison" };
+    }
+    this.pending.push({ name: declaration.name.text, span: declaration.name.span, declaration });
+    const made = this.understood(declared, at);
+    this.pending.pop();
+    this.known.set(declaration, made);
+    return made;
+  }
+
+  private understood({ declaration: d, home }: Declared, at: Span): Part {
+    switch (d.kind) {
+      case "Base": {
+        const base = this.base(d);
+        return base ? { kind: "base", base } : { kind: "poison" };
+      }
+      case "Adapter": {
+        const adapter = placeAdapter(d.name.text, d.name.span, d.value, this.placement(home));
+        return adapter ? { kind: "adapter", adapter } : { kind: "poison" };
+      }
+      case "Model": {
+        const model = composedModel(d.value, {
+          partNamed: (n, s) => {
+            const part = this.named(n, s, home);
+            // A model with a fault still uses what it names.
+            if (part.kind === "adapter") this.used.add(part.adapter);
+            return part;
+          },
+          diagnostics: this.diagnostics,
+        });
+        return model ? { kind: "model", model } : { kind: "poison" };
+      }
+      case "Input": case "RouterInstance": case "GeneratorInstance": case "Let": {
+        this.notYet(d);
+        return { kind: "poison" };
+      }
+      default:
+        return { kind: "other", what: d.kind.toLowerCase(), declared: at };
+    }
+  }
+
+  private base(d: DeclarationOf<"Base">): Base | undefined {
+    const path = d.value.kind === "Call" ? pretrainedPath(d.value) : undefined;
+    if (!path) {
+      this.diagnostics.report("A0109", { at: d.value.span, what: d.value.kind === "Of" || d.value.kind === "RelativeTo" ? "a merge of bases" : "a base like this", ...(d.value.kind === "Call" ? { help: 'write `pretrained("./directory")`' } : {}) });
+      return undefined;
+    }
+    return openBase(d.name.text, path, {
+      diagnostics: this.diagnostics, architectures: declarationsOf(this.library, "Architecture"),
+      checkpoint: (p) => this.checkpoint(p, "base"),
+      evaluate: (e, scope) => this.interpreter.evaluate(e, scope), condition: (e, scope) => this.interpreter.condition(e, scope),
+    });
+  }
+
+  private checkpoint(path: StringLit, kind: "base" | "adapter"): CheckpointHeader | undefined {
+    return this.checkpoints.get(path, kind);
+  }
+
+  private named(name: string, at: Span, home: Scope): Part {
+    const found = home.lookup(name);
+    if (!found) {
+      this.diagnostics.report("A0105", { at, name, candidates: this.library.entry.file.declarations.map((d) => d.name.text) });
+      return { kind: "poison" };
+    }
+    if (found.kind === "declared") return this.part(found.declared, at);
+    return found.kind === "poison" ? { kind: "poison" } : { kind: "other", what: describe(found), declared: found.because };
+  }
+
+  private placement(home: Scope): PlacementContext {
+    const evaluator = this.interpreter;
+    return {
+      diagnostics: this.diagnostics, scope: home, formats: declarationsOf(this.library, "Format"),
+      evaluate: (e, scope) => evaluator.evaluate(e, scope),
+      instantiate: (type, scope, key, source) => new TreeBuilder(source, evaluator).module(type, scope, { path: key, key, name: key.slice(key.lastIndexOf(".") + 1), because: type.span }),
+      widthOf: (module) => widthOf(module, evaluator),
+      baseNamed: (name, at) => {
+        const part = this.named(name, at, home);
+        if (part.kind === "base") return part.base;
+        if (part.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "base", found: part.kind === "other" ? part.what : part.kind });
+        return undefined;
+      },
+      methodNamed: (name, at) => {
+        const found = home.lookup(name) ?? this.importable(name, at);
+        if (found?.kind === "declared" && found.declared.declaration.kind === "Method") return found.declared as Declared<"Method">;
+        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "method", found: describe(found) });
+        return undefined;
+      },
+      checkpoint: (path, kind) => this.checkpoint(path, kind),
+    };
+  }
+
+  /** Reports an unknown method, with the import that would bring it. */
+  private importable(name: string, at: Span): undefined {
+    const methods = declarationsOf(this.library, "Method");
+    const home = this.library.standard.find((u) => u.file.declarations.some((d) => d.kind === "Method" && d.name.text === name));
+    this.diagnostics.report("A0105", { at, name, what: "method", candidates: methods.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.name.slice(0, home.name.lastIndexOf("/")) } : {}) });
+    return undefined;
+  }
+
+  private unusedImports(): void {
+    const { file } = this.library.entry;
+    const text = file.span.file.text;
+    for (const i of file.imports)
+      for (const { name, as } of i.names) {
+        const own = as ?? name;
+        const rest = text.slice(i.span.end);
+        if (!new RegExp(`\\b${own.text}\\b`).test(rest)) this.diagnostics.report("A0111", { at: own.span, name: own.text });
+      }
+  }
+}
+
+/** Directories a declaration names: `pretrained("...")` and `from "..."`. */
+function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): readonly { readonly path: StringLit; readonly kind: "base" | "adapter" }[] {
+  if (d.kind !== "Base" && d.kind !== "Adapter") return [];
+  const kind = d.kind === "Base" ? "base" : "adapter";
+  const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
+  const visit = (e: Expr): void => {
+    if (e.kind === "From") out.push({ path: e.path, kind: "adapter" });
+    if (e.kind === "From" || e.kind === "On") visit(e.what);
+    if (e.kind === "Parenthesized") visit(e.of);
+    const path = e.kind === "Call" ? pretrainedPath(e) : undefined;
+    if (path) out.push({ path, kind });
+  };
+  visit(d.value);
+  return out;
+}
+
+function pretrainedPath(e: Extract<Expr, { kind: "Call" }>): StringLit | undefined {
+  const [first] = e.args;
+  return e.callee.kind === "Ref" && e.callee.name === "pretrained" && e.args.length === 1 && first?.value.kind === "String" ? first.value : undefined;
+}
