@@ -1,5 +1,5 @@
 /** The runtime: opens plans, runs them, generates text. It knows nothing of the language. */
-export { openPlan, type OpenOptions, type PlanAccess, type Session, type SessionInfo } from "./session.ts";
+export { openPlan, type OpenOptions, type PlanAccess, type Session } from "./session.ts";
 export { chooseDevice, type Choice, type DeviceName, type DeviceProviders } from "./choose-device.ts";
 export type { Data, Device, DeviceInfo, Executable, StateHandle, Tensor, WeightSource } from "./device.ts";
 export { RuntimeFailure, runtimeCodes, sized, type RuntimeCode } from "./errors.ts";
@@ -8,6 +8,7 @@ export { checkPlan, parsePlan } from "./plan-load.ts";
 export { memoryFiles, urlFiles, type Directory, type FileSystem } from "./checkpoint/files.ts";
 export { openCheckpoint, type OpenCheckpoint } from "./checkpoint/open.ts";
 export { weightSource } from "./checkpoint/weights.ts";
+export { browserDevices } from "./browser-devices.ts";
 export { referenceDevice } from "./reference/device.ts";
 export type { GenerateOptions, GenerateResult, GenerateStats, Generation, Piece, Prompt, RowResult } from "./text/generation.ts";
 export type { FinishReason } from "./text/generate.ts";

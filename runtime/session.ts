@@ -11,7 +11,7 @@ import { checkPlan } from "./plan-load.ts";
 import { tokenLoop } from "./text/generate.ts";
 import { promptIds, startGeneration, type GenerateOptions, type Generation, type Prompt } from "./text/generation.ts";
 import { logProbability } from "./text/sampling.ts";
-import { loadTokenizer, type Tokenizer } from "./text/tokenizer.ts";
+import { loadTokenizer, type ChatMessage, type Tokenizer } from "./text/tokenizer.ts";
 
 /** A plan with what its paths are relative to. */
 export interface PlanAccess {
@@ -33,19 +33,18 @@ export interface OpenOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export interface SessionInfo {
+export interface Session {
+  /** Name of the model. */
   readonly model: string;
   readonly device: DeviceInfo;
-  /** Why this device. */
+  /** Why this device, a clause. */
   readonly reason: string;
-  /** Kernel launches so far; 0 on the reference device. */
+  /** The device and why, for people: `cpu, 4 threads (this build has no WebGPU)`. */
+  readonly deviceText: string;
+  /** Kernel launches of this model so far; 0 on the reference device. */
   readonly dispatches: number;
   /** Bytes of weights resident on the device. */
   readonly weightBytes: number;
-}
-
-export interface Session {
-  readonly info: SessionInfo;
   /** Models the plan exports. */
   readonly models: readonly string[];
   readonly inputs: readonly string[];
@@ -56,8 +55,10 @@ export interface Session {
   run(inputs: Readonly<Record<string, Tensor>>, options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal }): Promise<Record<string, Tensor>>;
   /** Continues a text, a conversation or ids; several prompts are one batch. */
   generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation>;
+  /** Continues one text or conversation, streaming: text as it becomes certain, and how many tokens there are so far. */
+  stream(prompt: string | readonly ChatMessage[], options?: GenerateOptions): AsyncIterable<{ readonly text: string; readonly tokens: number }>;
   /** The inputs continued by `n` likeliest tokens, without an end token: i32 [B, S + n]. A mask marks padding on the left. */
-  greedy(inputs: Readonly<Record<string, Tensor>>, n: number, options?: { readonly signal?: AbortSignal }): Promise<Tensor>;
+  greedy(inputs: Readonly<Record<string, Tensor>>, n: number, signal?: AbortSignal): Promise<Tensor>;
   /** Log-likelihood (natural log) of every token but the first, given those before it. */
   logLikelihood(ids: readonly number[]): Promise<Float64Array>;
   /** exp of the mean negative log-likelihood over windows of ids, each from an empty context. */
@@ -117,15 +118,15 @@ class OpenSession implements Session {
   readonly models: readonly string[];
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  readonly model: string;
   readonly #shared: Shared;
-  readonly #name: string;
   readonly #plan: ModelPlan;
   readonly #executable: Executable;
   #disposed = false;
 
   constructor(shared: Shared, name: string, plan: ModelPlan, executable: Executable) {
     this.#shared = shared;
-    this.#name = name;
+    this.model = name;
     this.#plan = plan;
     this.#executable = executable;
     this.models = Object.keys(shared.access.plan.models);
@@ -133,9 +134,22 @@ class OpenSession implements Session {
     this.outputs = plan.outputs.map((o) => o.name);
   }
 
-  get info(): SessionInfo {
-    const { info: device, dispatches, weightBytes } = this.#executable;
-    return { model: this.#name, device, reason: this.#shared.reason, dispatches, weightBytes };
+  get device(): DeviceInfo {
+    return this.#executable.info;
+  }
+  get reason(): string {
+    return this.#shared.reason;
+  }
+  get deviceText(): string {
+    const { kind, name, threads } = this.device;
+    const what = kind === "webgpu" ? `webgpu, ${name}` : threads === undefined ? kind : `${kind}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+    return `${what} (${this.reason})`;
+  }
+  get dispatches(): number {
+    return this.#executable.dispatches;
+  }
+  get weightBytes(): number {
+    return this.#executable.weightBytes;
   }
 
   async open(model: string): Promise<Session> {
@@ -161,15 +175,23 @@ class OpenSession implements Session {
     return startGeneration({ plan: this.#plan, executable: this.#executable, tokenizer }, ids, options);
   }
 
-  async greedy(inputs: Readonly<Record<string, Tensor>>, n: number, options: { signal?: AbortSignal } = {}): Promise<Tensor> {
+  async *stream(prompt: string | readonly ChatMessage[], options: GenerateOptions = {}): AsyncGenerator<{ readonly text: string; readonly tokens: number }> {
+    let tokens = 0;
+    for await (const piece of await this.generate(typeof prompt === "string" ? prompt : { chat: prompt }, options)) {
+      if (piece.token !== undefined) tokens++;
+      yield { text: piece.text, tokens };
+    }
+  }
+
+  async greedy(inputs: Readonly<Record<string, Tensor>>, n: number, signal?: AbortSignal): Promise<Tensor> {
     this.#requireCausal();
     const { input_ids: ids, attention_mask: mask } = completeInputs(this.#plan, inputs, 0);
     if (!ids) throw new RuntimeFailure("A0706", { input: "input_ids", given: Object.keys(inputs) });
     const rows = rowsOf(ids);
     const out = rows.map((r) => [...r]);
     const control = mask ? { masks: rowsOf(mask) } : {};
-    for await (const { row, token } of tokenLoop({ plan: this.#plan, executable: this.#executable }, rows, { maxTokens: n, eos: [], signal: options.signal }, control)) out[row]!.push(token);
-    options.signal?.throwIfAborted();
+    for await (const { row, token } of tokenLoop({ plan: this.#plan, executable: this.#executable }, rows, { maxTokens: n, eos: [], signal }, control)) out[row]!.push(token);
+    signal?.throwIfAborted();
     return { dtype: "i32", shape: [rows.length, out[0]?.length ?? 0], data: Int32Array.from(out.flat()) };
   }
 
@@ -216,12 +238,12 @@ class OpenSession implements Session {
   async #loadTokenizer(): Promise<Tokenizer> {
     for (const [name, source] of Object.entries(this.#shared.access.plan.sources))
       if (source.kind === "base" && source.tokenizer) return loadTokenizer(this.#shared.sources.get(name)!.directory);
-    throw new RuntimeFailure("A0716", { what: this.#name, reason: "its base has no tokenizer; give token ids" });
+    throw new RuntimeFailure("A0716", { what: this.model, reason: "its base has no tokenizer; give token ids" });
   }
 
   #requireCausal(): void {
     this.#check();
-    if (this.#plan.role !== "causal_lm") throw new RuntimeFailure("A0717", { model: this.#name, role: this.#plan.role });
+    if (this.#plan.role !== "causal_lm") throw new RuntimeFailure("A0717", { model: this.model, role: this.#plan.role });
   }
 
   #check(): void {

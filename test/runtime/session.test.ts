@@ -31,8 +31,8 @@ it("runs named tensors, fills defaults, and gives only what is asked for", async
   const one = await s.run({ input_ids: i32([[1, 2, 3]]), attention_mask: i32([[1, 1, 1]]), position_ids: i32([[0, 1, 2]]) }, { outputs: ["next_logits"] });
   expect(Object.keys(one)).toEqual(["next_logits"]);
   expect([...one["next_logits"]!.data]).toEqual([...all["logits"]!.data.slice(-one["next_logits"]!.data.length)]);
-  expect(s.info).toMatchObject({ model: "toy", device: { kind: "reference" }, reason: "asked for by name", dispatches: 0 });
-  expect(s.info.weightBytes).toBeGreaterThan(1000);
+  expect(s).toMatchObject({ model: "toy", device: { kind: "reference" }, deviceText: "reference (asked for by name)", dispatches: 0 });
+  expect(s.weightBytes).toBeGreaterThan(1000);
 });
 
 it("refuses what does not fit, with a code", async () => {
