@@ -1,8 +1,8 @@
 /**
  * From a checked model to its graph: the architecture's forward rule on named inputs, with its adapters in place.
  *
- * An input's shape gives the dims it names; `P` is the number of rows already in the states. A result `logits` over
- * tokens also yields `next_logits`, its last row, so that generation does not compute the head for every row.
+ * An input's shape gives the dims it names; `P` is the number of rows already in the states. Where an architecture that
+ * yields `logits` over tokens does not say `next_logits`, they are the last row, which generation reads.
  */
 import { constant, named, one, print, sub, type Dim } from "../../ir/dim.ts";
 import type { DType, Graph, GraphOutput } from "../../ir/graph.ts";
@@ -49,7 +49,7 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics): 
     if (v?.kind !== "tensor") return undefined;
     outputs.push({ name: r.name.text, node: v.node });
     const [, rows] = v.dims;
-    if (r.name.text === "logits" && v.dims.length === 3 && rows && print(rows.dim) !== "1")
+    if (r.name.text === "logits" && !rule.results.some((o) => o.name.text === "next_logits") && v.dims.length === 3 && rows && print(rows.dim) !== "1")
       outputs.push({ name: "next_logits", node: builder.slice(v.node, 1, sub(rows.dim, one), constant(1)) });
   }
   const role = architecture.declaration.role;
@@ -70,7 +70,7 @@ function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Inte
       builder.bindDim({ name, from: { kind: "input", input: p.name.text, axis } });
       scope.set(name, valueOfDim(named(name), d.span));
     }
-    if (d.value && mentions(d.value, past) && !scope.lookup(past)) {
+    if (d.value && mentions(d.value, past) && !builder.dims.some((b) => b.name === past)) {
       builder.bindDim({ name: past, from: { kind: "past" } });
       // The forward rule names it as well, where the tensors it is the size of may be absent.
       for (const s of [scope, root.scope]) s.set(past, valueOfDim(named(past), d.span));
