@@ -1,8 +1,9 @@
 /**
  * The module tree of a base: the members of an architecture and of its modules, instantiated with a config.
  *
- * A member `model.layers: Block(c)[n]` makes groups for the names before the last and a list of n modules; a shape makes
- * a parameter; `tied(other)` gives a member the parameters of another one. Names in files are the module paths.
+ * A member `model.layers: Block(c)[n]` makes groups for the names before the last and a list of n modules, in whose
+ * arguments `index` is the number of each; a shape makes a parameter; `tied(other)` gives a member the parameters of
+ * another one. Names in files are the module paths.
  */
 import { constant } from "../../ir/dim.ts";
 import type { Span } from "../base/source.ts";
@@ -123,7 +124,9 @@ export class TreeBuilder {
     }
     const all: ModuleInstance[] = [];
     for (let i = 0; i < count.value; i++) {
-      const made = this.module(s.type, scope, place(i));
+      const numbered = scope.child();
+      numbered.set("index", { kind: "int", value: i, because: s.span });
+      const made = this.module(s.type, numbered, place(i));
       if (!made) return false;
       all.push(made);
     }

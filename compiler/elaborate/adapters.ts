@@ -27,6 +27,8 @@ export type Overrides = ReadonlyMap<ParamInstance, TensorVal>;
 export interface Placement {
   /** The value of `module(args)`; `forward` runs its own rule. */
   call(module: ModuleInstance, args: readonly Value[], forward: (args: readonly Value[], overrides?: Overrides) => Value): Value;
+  /** The value of a named port (`port q = ...` in a forward rule) after what is placed there; absent when nothing is placed on ports. */
+  port?(module: ModuleInstance, name: string, value: TensorVal): Value;
 }
 
 /** What placement asks of the interpreter. */

@@ -93,6 +93,12 @@ function node(v: Value, dtype: TensorVal["dtype"], c: BuiltinContext): NodeId {
   return n;
 }
 
+/** What a node of this op was made from; any other node itself. */
+function before(c: BuiltinContext, id: NodeId, op: "reshape"): NodeId {
+  const n = c.builder.node(id);
+  return n.op === op ? n.inputs[0]! : id;
+}
+
 function reduction(kind: "sum" | "mean"): Builtin {
   return ([x, axis], at, c) => {
     const t = tensor(x);
@@ -130,8 +136,16 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     if (!d) throw new Fault("Int", n!);
     return made(c, at, () => c.builder.iota(d));
   },
-  reshape: ([x, shape], at, c) => made(c, at, () => c.builder.reshape(tensor(x).node, dims(shape!)), [tensor(x)]),
-  permute: ([x, axes], at, c) => made(c, at, () => c.builder.permute(tensor(x).node, wholes(axes!)), [tensor(x)]),
+  // A reshape of a reshape, and a permutation of a permutation, is one: views of a port that nothing writes leave no trace.
+  reshape: ([x, shape], at, c) => made(c, at, () => c.builder.reshape(before(c, tensor(x).node, "reshape"), dims(shape!)), [tensor(x)]),
+  permute: ([x, axes], at, c) => made(c, at, () => {
+    const own = wholes(axes!), inner = c.builder.node(tensor(x).node);
+    return inner.op === "permute" && own.length === inner.perm.length ? c.builder.permute(inner.inputs[0]!, own.map((a) => inner.perm[a]!)) : c.builder.permute(inner.id, own);
+  }, [tensor(x)]),
+  slice: ([x, axis, start, length], at, c) => {
+    const t = tensor(x), [from, n] = dims({ kind: "list", items: [start!, length!], because: at });
+    return made(c, at, () => c.builder.slice(t.node, axisOf(axis!, t), from!, n!), [t]);
+  },
   expand: ([x, shape, axes], at, c) => made(c, at, () => c.builder.broadcast(tensor(x).node, dims(shape!), wholes(axes!)), [tensor(x)]),
   split: ([x, parts, axis], at, c) => {
     const t = tensor(x), k = whole(parts!), a = axisOf(axis!, t);

@@ -398,11 +398,23 @@ export class Interpreter implements Elaborator, BuiltinContext {
         return;
       }
       case "RequireStmt": return void this.requirement(s, scope, s.span);
-      case "ClauseStmt":
-        return this.notYet(s.span, `\`${s.word.text}\``) && undefined;
+      case "ClauseStmt": return this.port(s, scope);
       default:
         this.diagnostics.report("A0109", { at: s.span, what: "this statement" });
     }
+  }
+
+  /**
+   * `port q = E`: a value of the module that runs now, by a name that adapters can read and write. What is placed there
+   * acts, and the name means the result.
+   */
+  private port(s: Extract<Statement, { kind: "ClauseStmt" }>, scope: Scope): void {
+    const [operand] = s.operands;
+    const name = operand?.kind === "Ref" ? operand.name : operand?.kind === "Member" && operand.of.kind === "Ref" ? `${operand.of.name}.${operand.name.text}` : undefined;
+    if (s.word.text !== "port") return this.diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "forward rule", candidates: ["port"] });
+    if (name === undefined || !s.value || s.operands.length !== 1) return this.diagnostics.report("A0115", { at: s.span, label: "a port is a name and a value", help: "write `port q = ...`" });
+    const value = this.evaluate(s.value, scope);
+    scope.set(name, this.current && this.placement?.port && value.kind === "tensor" ? this.placement.port(this.current, name, value) : value);
   }
 
   /** False after a report when the condition does not hold. */
