@@ -275,6 +275,7 @@ class FunctionEncoder {
         this.#expr(e.a);
         return this.#extract(e.type, e.lane);
       case "vec":
+        if (e.parts.every((p) => p.k === "lit")) return this.#vectorLiteral(e.parts);
         this.#splat(e.parts[0]!);
         for (const i of [1, 2, 3]) {
           this.#scalarLane(e.parts[i]!);
@@ -294,6 +295,15 @@ class FunctionEncoder {
     } else this.#constant(value);
   }
 
+  #vectorLiteral(parts: readonly Expr[]): void {
+    this.#simd(simd.constant);
+    for (const p of parts) {
+      if (p.k !== "lit") throw new TypeError("not a literal");
+      if (p.type.scalar === "f32") this.#out.f32(p.value);
+      else this.#out.bytes(new Uint8Array(Int32Array.of(p.type.scalar === "bool" ? -p.value : p.value).buffer));
+    }
+  }
+
   /** A bool in a lane is a mask, alone it is 0 or 1. */
   #scalarLane(e: Expr): void {
     if (e.type.scalar !== "bool") return this.#expr(e);
@@ -304,10 +314,7 @@ class FunctionEncoder {
 
   #splat(a: Expr): void {
     if (a.k === "lit") {
-      this.#simd(simd.constant);
-      const data = a.type.scalar === "f32" ? new Uint8Array(Float32Array.of(a.value).buffer) : new Uint8Array(Int32Array.of(a.type.scalar === "bool" ? -a.value : a.value).buffer);
-      for (let i = 0; i < 4; i++) this.#out.bytes(data);
-      return;
+      return this.#vectorLiteral([a, a, a, a]);
     }
     if (a.k === "load") {
       const offset = this.#address(a.buffer, a.index);

@@ -10,7 +10,7 @@ export interface Run {
 /** Calls a kernel once for each thread index; the arrays stand for its buffers and are changed in place. */
 export function runKernel(kernel: Kernel, buffers: readonly (Float32Array | Int32Array)[], run: Run = {}, transform: (b: Uint8Array) => Uint8Array = (b) => b): void {
   const dims = Object.keys(run.dims ?? {});
-  const bytes = transform(encodeModule([kernel], { dims, shared: false }));
+  const bytes = transform(encodeModule([kernel], { dims }));
   const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), { env: { memory } });
   let at = 4096;

@@ -90,7 +90,7 @@ test("wide integer division goes lane by lane, and division by zero does not tra
 test("marked multiply-adds become fused ones, also nested", () => {
   const a = load("b0", int(0), "f32", 4), b = load("b0", int(4), "f32", 4);
   const k = kernel([storeStmt("b0", int(8), fma(a, b, fma(fma(b, b, a), a, b)))], ["f32"]);
-  const plain = encodeModule([k], { dims: [], shared: false });
+  const plain = encodeModule([k], { dims: [] });
   const fused = fuseMultiplyAdd(plain);
   expect(fused.length).toBe(plain.length);
   expect(fused).not.toEqual(plain);
