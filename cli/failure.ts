@@ -9,6 +9,11 @@ export class ProgramFailure extends Error {
   override readonly name = "ProgramFailure";
 }
 
+/** A spec with errors; the text is the rendered diagnostics and is printed as it is. */
+export class DiagnosedFailure extends Error {
+  override readonly name = "DiagnosedFailure";
+}
+
 /** The command line itself was wrong. */
 export class UsageFailure extends Error {
   override readonly name = "UsageFailure";

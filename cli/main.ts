@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { commands, type CommandSpec, type OptionSpec } from "./commands.ts";
 import { processConsole, type Console } from "./console.ts";
-import { BugFailure, ProgramFailure, UsageFailure, exitCode, systemFailure, writeBugReport } from "./failure.ts";
+import { BugFailure, DiagnosedFailure, ProgramFailure, UsageFailure, exitCode, systemFailure, writeBugReport } from "./failure.ts";
 import { version } from "./version.ts";
 
 process.exitCode = await main(process.argv.slice(2));
@@ -81,6 +81,14 @@ function failed(error: unknown, argv: readonly string[], console: Console): numb
   }
   if (error instanceof ProgramFailure) {
     say(error.message);
+    return exitCode.program;
+  }
+  if (error instanceof DiagnosedFailure) {
+    console.note(error.message);
+    return exitCode.program;
+  }
+  if (error instanceof Error && error.name === "RuntimeFailure") {
+    console.note(error.message);
     return exitCode.program;
   }
   if (console.signal.aborted) return exitCode.interrupted;

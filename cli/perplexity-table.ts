@@ -2,7 +2,6 @@
 import type { Tensor } from "../index.ts";
 import type { Console } from "./console.ts";
 import { ProgramFailure } from "./failure.ts";
-import { perplexity } from "./perplexity.ts";
 import { readTensors } from "./tensors.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -21,25 +20,32 @@ export function readWindows(path: string): Record<string, Tensor> {
 }
 
 /** One model at a time is loaded. */
-export async function perplexityTable(bench: Workbench, models: readonly string[], windows: Readonly<Record<string, Tensor>>, console: Console): Promise<PerplexityTable> {
+export async function perplexityTable(
+  bench: Workbench, models: readonly string[], windows: Readonly<Record<string, Tensor>>, console: Console,
+): Promise<{ readonly device: string; readonly perplexity: PerplexityTable }> {
   const table: Record<string, Record<string, number>> = {};
-  const texts = Object.entries(windows);
-  const perModel = texts.reduce((n, [, t]) => n + (t.shape[0] ?? 0), 0);
+  const texts = Object.entries(windows).map(([text, t]) => ({ text, rows: rowsOf(t) }));
+  const total = models.length * texts.reduce((n, t) => n + t.rows.length, 0);
   const progress = console.progress("perplexity");
-  let before = 0;
+  let before = 0, device = "";
   for (const name of models) {
     const session = await bench.session(name);
+    device = session.deviceText;
     const row: Record<string, number> = {};
-    for (const [text, ids] of texts) {
-      row[text] = await perplexity(session, ids, { signal: console.signal, onRows: (done) => progress.update(before + done, perModel * models.length) })
-        .catch((error: unknown) => { throw error instanceof RangeError ? new ProgramFailure(`${text}: ${error.message}`) : error; });
-      before += ids.shape[0] ?? 0;
+    for (const { text, rows } of texts) {
+      row[text] = await session.perplexity(rows, { signal: console.signal, onProgress: (done) => progress.update(before + done, total) });
+      before += rows.length;
     }
     table[name] = row;
     session.dispose();
   }
   progress.done();
-  return table;
+  return { device, perplexity: table };
+}
+
+function rowsOf(t: Tensor): number[][] {
+  const [count = 0, width = 0] = t.shape;
+  return Array.from({ length: count }, (_, i) => Array.from(t.data.subarray(i * width, (i + 1) * width)));
 }
 
 /** Models down, texts across; the best model of a text is marked. */

@@ -9,7 +9,7 @@ import { lower, type CompileOptions } from "./pipeline.ts";
 import { checkProgram, type Program } from "./program.ts";
 
 export { Diagnostics, hasErrors, type Diagnostic } from "./diagnostics/diagnostic.ts";
-export { renderDiagnostics } from "./diagnostics/render.ts";
+export { diagnosticsToJson, renderDiagnostics } from "./diagnostics/render.ts";
 export { allCodes, explainCode, isCode, type Code } from "./diagnostics/registry.ts";
 export { format } from "./syntax/format.ts";
 export { initText, type InitAdapter } from "./init.ts";

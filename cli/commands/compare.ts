@@ -10,18 +10,13 @@ export async function run([file]: readonly string[], options: Options, console: 
   if (options.prompt === undefined && options.tokens === undefined) throw new UsageFailure("say --prompt TEXT, --tokens FILE or both");
   const windows = options.tokens === undefined ? undefined : readWindows(String(options.tokens));
   const bench = await openWorkbench(String(file), options, console);
-  try {
-    if (options.prompt !== undefined) {
-      for (const name of bench.models) {
-        const session = await bench.session(name);
-        console.out(`${name === bench.models[0] ? `device: ${session.deviceText}\n` : ""}\n--- ${name}\n${String(options.prompt)}`);
-        await stream(session, String(options.prompt), { ...options, maxTokens: options.maxTokens ?? 40 }, console);
-        session.dispose();
-        if (console.signal.aborted) return;
-      }
-    }
-    if (windows) console.out(`\n${tableText(await perplexityTable(bench, bench.models, windows, console))}`);
-  } finally {
-    await bench.dispose();
+  for (const [i, name] of (options.prompt === undefined ? [] : bench.models).entries()) {
+    const session = await bench.session(name);
+    if (i === 0) console.out(`device: ${session.deviceText}\n`);
+    console.out(`\n--- ${name}\n${String(options.prompt)}`);
+    await stream(session, String(options.prompt), { ...options, maxTokens: options.maxTokens ?? 40 }, console);
+    session.dispose();
+    if (console.signal.aborted) return;
   }
+  if (windows) console.out(`\n${tableText((await perplexityTable(bench, bench.models, windows, console)).perplexity)}`);
 }

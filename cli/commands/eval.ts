@@ -9,8 +9,8 @@ import { openWorkbench } from "../workbench.ts";
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
   const inputs = readTensors(String(options.inputs));
   const bench = await openWorkbench(String(file), options, console);
+  const session = await bench.session(bench.choose(options.model));
   try {
-    const session = await bench.session(bench.choose(options.model));
     const given: Record<string, Tensor> = {}, unread: string[] = [];
     for (const [name, tensor] of Object.entries(inputs)) {
       if (session.inputs.includes(name)) given[name] = tensor;
@@ -25,13 +25,15 @@ export async function run([file]: readonly string[], options: Options, console: 
     if (typeof options.greedy === "number") outputs.greedy_ids = await session.greedy(given, options.greedy, console.signal);
     writeTensors(String(options.outputs), outputs, new Set(["greedy_ids"]));
     if (options.json === true) {
+      const { device } = session;
       console.out(`${JSON.stringify({
-        model: session.model, device: session.device.kind, adapter: session.device.name, software: session.device.software ?? false,
-        threads: session.device.threads, chosen: session.reason, dispatches, total_dispatches: session.dispatches, weight_bytes: session.weightBytes,
+        model: session.model, device: device.kind, adapter: device.name, software: device.software ?? false,
+        ...(device.threads === undefined ? {} : { threads: device.threads }), chosen: session.reason,
+        dispatches, total_dispatches: session.dispatches, weight_bytes: session.weightBytes,
         outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, t.shape])),
       }, null, 2)}\n`);
     }
   } finally {
-    await bench.dispose();
+    session.dispose();
   }
 }

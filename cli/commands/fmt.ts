@@ -11,14 +11,14 @@ export async function run(args: readonly string[], options: Options, console: Co
   let changed = 0, broken = 0;
   for (const path of args.flatMap(specsIn)) {
     const text = readFileSync(path, "utf8");
-    const formatted = format({ name: path, text });
-    if (formatted.text === undefined) {
+    const { value, diagnostics } = format({ name: path, text });
+    if (diagnostics.some((d) => d.severity !== "warning")) {
       broken++;
-      console.note(renderDiagnostics(formatted.diagnostics, { color: console.colour }));
-    } else if (formatted.text !== text) {
+      console.note(renderDiagnostics(diagnostics, { color: console.colour }));
+    } else if (value !== text) {
       changed++;
       console.out(`${path}\n`);
-      if (options.check !== true) writeFile(path, formatted.text);
+      if (options.check !== true) writeFile(path, value);
     }
   }
   if (broken > 0) return exitCode.program;

@@ -1,7 +1,7 @@
 /** `adapt run`: continues a text, or talks, streaming; ends with tokens per second. */
 import { createInterface } from "node:readline/promises";
 import { text as readAll } from "node:stream/consumers";
-import type { ChatMessage, Session } from "../../index.ts";
+import type { ChatMessage, Prompt, Session } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { UsageFailure } from "../failure.ts";
@@ -11,8 +11,8 @@ import { openWorkbench } from "../workbench.ts";
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
   if ((options.prompt === undefined) === (options.chat !== true)) throw new UsageFailure("say --prompt TEXT or --chat");
   const bench = await openWorkbench(String(file), options, console);
+  const session = await bench.session(bench.choose(options.model));
   try {
-    const session = await bench.session(bench.choose(options.model));
     console.note(console.paint.dim(`${session.model} on ${session.deviceText}`));
     if (options.chat === true) await chat(session, options, console);
     else {
@@ -21,26 +21,19 @@ export async function run([file]: readonly string[], options: Options, console: 
       await stream(session, prompt, options, console);
     }
   } finally {
-    await bench.dispose();
+    session.dispose();
   }
 }
 
 /** Streams one answer and says how fast it was; returns its text. */
-export async function stream(session: Session, prompt: string | readonly ChatMessage[], options: Options, console: Console): Promise<string> {
-  let answer = "";
-  const start = performance.now();
-  let first = start, tokens = 0;
-  for await (const part of session.stream(prompt, { ...generationOptions(options), signal: console.signal })) {
-    if (tokens === 0) first = performance.now();
-    tokens = part.tokens;
-    answer += part.text;
-    console.out(part.text);
-  }
+export async function stream(session: Session, prompt: Prompt, options: Options, console: Console): Promise<string> {
+  const generation = await session.generate(prompt, { ...generationOptions(options), signal: console.signal });
+  for await (const piece of generation) console.out(piece.text);
   console.out("\n");
-  const seconds = (performance.now() - first) / 1000;
-  const rate = tokens > 1 && seconds > 0 ? `${((tokens - 1) / seconds).toFixed(1)} tokens/s, ` : "";
-  console.note(console.paint.dim(`${tokens} tokens, ${rate}first after ${((first - start) / 1000).toFixed(2)} s`));
-  return answer;
+  const { text, stats } = await generation.result;
+  const rate = stats.tokensPerSecond > 0 ? `${stats.tokensPerSecond.toFixed(1)} tokens/s, ` : "";
+  console.note(console.paint.dim(`${stats.newTokens} tokens, ${rate}first after ${stats.prefillSeconds.toFixed(2)} s`));
+  return text;
 }
 
 /** Turns until the input ends; each sees the ones before. */
@@ -54,7 +47,7 @@ async function chat(session: Session, options: Options, console: Console): Promi
     if (console.signal.aborted) break;
     if (line.trim() !== "") {
       messages.push({ role: "user", content: line });
-      messages.push({ role: "assistant", content: await stream(session, messages, options, console) });
+      messages.push({ role: "assistant", content: await stream(session, { chat: [...messages] }, options, console) });
     }
     ask();
   }

@@ -1,0 +1,40 @@
+/** Every golden case on every device, through the public API: logits within 1e-4, the same greedy tokens. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { open, type DeviceName } from "../../index.ts";
+import { distance, goldenCases, readTensors } from "./cases.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "adapt-golden-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const devices: readonly DeviceName[] = ["reference", "cpu", "webgpu"];
+const chosen = process.env.GOLDEN ? new RegExp(process.env.GOLDEN) : /./;
+
+describe.each(devices)("%s", (device) => {
+  test.each(goldenCases().filter((c) => chosen.test(c.name)))("$name", async ({ name, folder: from, spec }) => {
+    const file = join(folder, `${name.replaceAll("/", "-")}-${device}.adapt`);
+    writeFileSync(file, spec);
+    const inputs = readTensors(join(from, "inputs.safetensors")), want = readTensors(join(from, "expected.safetensors"));
+    const session = await open(file, { device });
+    try {
+      expect(session.device.kind).toBe(device);
+      const { logits } = await session.run(inputs, { outputs: ["logits"] });
+      expect(logits?.shape).toEqual(want.logits?.shape);
+      if (!logits || !want.logits) throw new Error("no logits");
+      expect(distance(logits, want.logits, inputs.attention_mask)).toBeLessThan(1e-4);
+      if (device !== "reference") expect(session.dispatches).toBeGreaterThan(0);
+      if (want.greedy_ids && inputs.input_ids) {
+        // The evaluator is slow: four tokens show that its states are right.
+        const all = (want.greedy_ids.shape[1] ?? 0) - (inputs.input_ids.shape[1] ?? 0), n = device === "reference" ? 4 : all;
+        const got = await session.greedy(inputs, n);
+        const [rows = 0, width = 0] = want.greedy_ids.shape, kept = width - all + n;
+        const expected = Array.from({ length: rows }, (_, r) => Array.from(want.greedy_ids!.data.subarray(r * width, r * width + kept)));
+        expect(Array.from({ length: rows }, (_, r) => Array.from(got.data.subarray(r * kept, (r + 1) * kept)))).toEqual(expected);
+      }
+    } finally {
+      session.dispose();
+    }
+  });
+});
