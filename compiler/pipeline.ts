@@ -81,6 +81,6 @@ function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: 
     }
     return { name: exported.name, base: exported.model.base, elaborated: { ...elaborated, graph } };
   } catch (e) {
-    return bug(stage, e instanceof Error ? `${e.message}${e.stack ? `\n${e.stack.split("\n").slice(1, 4).join("\n")}` : ""}` : String(e));
+    return bug(stage, e instanceof Error ? e.message : String(e));
   }
 }

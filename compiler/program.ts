@@ -193,6 +193,9 @@ class ProgramChecker {
       for (const { name, as } of i.names) {
         const own = as ?? name;
         const rest = text.slice(i.span.end);
+        const value = this.library.entry.scope.lookup(own.text);
+        // What reads directories acts by being in reach.
+        if (value?.kind === "poison" || (value?.kind === "declared" && value.declared.declaration.kind === "Architecture")) continue;
         if (!new RegExp(`\\b${own.text}\\b`).test(rest)) this.diagnostics.report("A0111", { at: own.span, name: own.text });
       }
   }

@@ -29,7 +29,7 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   const architecture = architectureFor(config, at, context);
   if (!architecture) return undefined;
   const args = configArguments(architecture, config, at, context);
-  const root = args && new TreeBuilder(name, context).architecture(architecture, args.values);
+  const root = args && new TreeBuilder(name, context, tensorNames(architecture.declaration)).architecture(architecture, args.values);
   if (!root) return undefined;
   const stored = checkHeader(root, header, architecture, at, context);
   return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };
@@ -58,6 +58,25 @@ function configArguments(architecture: Declared<"Architecture">, data: Readonly<
 /** The strings of the clauses `word "..."` of a declaration. */
 export function clauseStrings(declaration: DeclarationOf<"Architecture">, word: string): readonly string[] {
   return declaration.body.statements.flatMap((s) => (s.kind === "ClauseStmt" && s.word.text === word ? s.operands.flatMap((o) => (o.kind === "String" ? [o.value] : [])) : []));
+}
+
+/** Names in the files by the clauses `tensor "path" = "name"`; each `*` stands for one part of the path. */
+function tensorNames(declaration: DeclarationOf<"Architecture">): (path: string) => string {
+  const rules = declaration.body.statements.flatMap((s) => {
+    const [ours] = s.kind === "ClauseStmt" && s.word.text === "tensor" ? s.operands : [];
+    if (s.kind !== "ClauseStmt" || ours?.kind !== "String" || s.value?.kind !== "String") return [];
+    const escaped = ours.value.split("*").map((part) => part.replace(/[^\w]/g, "\\$&"));
+    return [{ pattern: new RegExp(`^${escaped.join("([^.]+)")}$`), theirs: s.value.value }];
+  });
+  return (path) => {
+    for (const { pattern, theirs } of rules) {
+      const found = pattern.exec(path);
+      if (!found) continue;
+      let next = 1;
+      return theirs.replace(/\*/g, () => found[next++] ?? "*");
+    }
+    return path;
+  };
 }
 
 /** Parameters against headers; the tree with what the files hold, or undefined after a report. */

@@ -3,7 +3,7 @@
  *
  * A member `model.layers: Block(c)[n]` makes groups for the names before the last and a list of n modules, in whose
  * arguments `index` is the number of each; a shape makes a parameter; `tied(other)` gives a member the parameters of
- * another one. Names in files are the module paths.
+ * another one. Names in files are the module paths, unless the architecture maps them: `tensor "blocks.*.up" = "h.*.w1"`.
  */
 import { constant } from "../../ir/dim.ts";
 import type { Span } from "../base/source.ts";
@@ -24,10 +24,13 @@ interface Place { readonly path: string; readonly key: string; readonly name: st
 export class TreeBuilder {
   private readonly source: string;
   private readonly evaluator: StaticEvaluator;
+  /** The name in the files for a parameter's path. */
+  private readonly named: (path: string) => string;
 
-  constructor(source: string, evaluator: StaticEvaluator) {
+  constructor(source: string, evaluator: StaticEvaluator, named: (path: string) => string = (path) => path) {
     this.source = source;
     this.evaluator = evaluator;
+    this.named = named;
   }
 
   /** The tree of an architecture; undefined after a report. */
@@ -154,7 +157,7 @@ export class TreeBuilder {
       if (!w) return false;
       dims.push(w);
     }
-    owner.params.set(name, { name, module: owner, tensor: join(owner.key, name), dims, because: s.span, source: this.source });
+    owner.params.set(name, { name, module: owner, tensor: this.named(join(owner.key, name)), dims, because: s.span, source: this.source });
     return true;
   }
 

@@ -20,7 +20,8 @@ const comparisons: Partial<Record<BinaryOperator, BinaryOp>> = { "==": "eq", "!=
 export function binary(op: BinaryOperator, left: Value, right: Value, at: Span, c: OperatorContext): Value {
   if (left.kind === "poison" || right.kind === "poison") return poison(at);
   if (op === "==" || op === "!=") {
-    if (left.kind !== "tensor" && right.kind !== "tensor") return bool(sameValue(left, right) === (op === "=="), at);
+    const known = (left.kind !== "tensor" && right.kind !== "tensor") || left.kind === "none" || right.kind === "none";
+    if (known) return bool(sameValue(left, right) === (op === "=="), at);
   }
   if (op === "in" && (right.kind === "list" || right.kind === "json")) {
     const items = right.kind === "list" ? right.items : Array.isArray(right.data) ? right.data.map((d) => fromJson(d, at)) : [];
@@ -144,6 +145,7 @@ function ofDims(op: BinaryOperator, p: dim.Dim, q: dim.Dim, at: Span): Value | u
   }
 }
 
+/** `M @ x` of a matrix and anything but a matrix applies `M` to the last axis of `x`; other products are numpy's. */
 function ofTensors(op: BinaryOperator, left: Value, right: Value, at: Span, c: OperatorContext): Value {
   const { builder: b } = c;
   const tensors = [left, right].filter((v): v is TensorVal => v.kind === "tensor");
@@ -155,7 +157,7 @@ function ofTensors(op: BinaryOperator, left: Value, right: Value, at: Span, c: O
   }
   const x = asNode(left, dtype, b), y = asNode(right, dtype, b);
   if (x === undefined || y === undefined) return wrong(op, left, right, at, c);
-  if (op === "@") return made(c, at, () => b.matmul(x, y), tensors);
+  if (op === "@") return made(c, at, () => (b.rankOf(x) === 2 && b.rankOf(y) !== 2 ? b.linear(y, x) : b.matmul(x, y)), tensors);
   const name = arithmetic[op] ?? comparisons[op];
   if (!name) return wrong(op, left, right, at, c);
   return made(c, at, () => b.binary(name, x, y), tensors);

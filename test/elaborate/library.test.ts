@@ -1,0 +1,35 @@
+/** The library is whole: its texts are in the compiler, its `extern` functions have meanings, its files are formatted. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { builtins } from "../../compiler/elaborate/builtins.ts";
+import { format } from "../../compiler/syntax/format.ts";
+import { standardLibrary } from "../../compiler/library.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+test("the compiler holds the texts of stdlib", async () => {
+  const script = (await import(join(root, "scripts/stdlib.mjs"))) as { generated(): string; target: string };
+  expect(readFileSync(script.target, "utf8"), "run node scripts/stdlib.mjs").toBe(script.generated());
+});
+
+test("every extern function has a row, and every row an extern function with its parameters", () => {
+  const declared = standardLibrary().flatMap((u) => u.file.declarations).flatMap((d) => (d.kind === "Function" && d.extern ? [d.name.text] : []));
+  expect(Object.keys(builtins).sort()).toEqual([...new Set(declared)].sort());
+});
+
+test("every name of an activation is a function", () => {
+  const prelude = standardLibrary().find((u) => u.name === "std/prelude")!;
+  const names = prelude.file.declarations.flatMap((d) => (d.kind === "Enum" ? d.cases.map((c) => c.text) : []));
+  expect(names.filter((n) => { const v = prelude.scope.lookup(n); return v?.kind !== "declared" || v.declared.declaration.kind !== "Function"; })).toEqual([]);
+});
+
+test.each(readdirSync(join(root, "stdlib"), { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".adapt")))("%s is formatted", (file) => {
+  const text = readFileSync(join(root, "stdlib", file), "utf8");
+  expect(format({ name: file, text }).value).toBe(text);
+});
+
+test("every declaration of the library that is exported says what it is", () => {
+  const silent = standardLibrary().flatMap((u) => u.file.declarations.filter((d) => d.exported && !d.doc).map((d) => `${u.name}: ${d.name.text}`));
+  expect(silent).toEqual([]);
+});
