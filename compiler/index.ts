@@ -13,6 +13,7 @@ export { diagnosticsToJson, renderDiagnostics } from "./diagnostics/render.ts";
 export { allCodes, explainCode, isCode, type Code } from "./diagnostics/registry.ts";
 export { format } from "./syntax/format.ts";
 export { initText, type InitAdapter } from "./init.ts";
+export { explainProgram, explanationText, type Explanation } from "./explain.ts";
 export { passes, stageNames, type CompileOptions, type Target } from "./pipeline.ts";
 export type { Program } from "./program.ts";
 export type { CheckpointHeader, CheckpointProblem, Host } from "../formats/checkpoint.ts";
@@ -40,6 +41,7 @@ export async function check(entry: string, host: Host): Promise<CheckResult> {
 }
 
 export interface CompileResult {
+  readonly program: Program | undefined;
   readonly value: Plan | undefined;
   /** `kernels.wasm` of the plan's cpu programs. */
   readonly wasm?: Uint8Array;
@@ -61,7 +63,7 @@ export async function compile(entry: string, host: Host, options: CompileOptions
   }
   const compiled = program && !diagnostics.hasErrors ? lower(program, diagnostics, options) : undefined;
   const all = finished(diagnostics, program);
-  return { value: hasErrors(all) ? undefined : compiled?.plan, diagnostics: all, printed: compiled?.printed ?? {} };
+  return { program, value: hasErrors(all) ? undefined : compiled?.plan, diagnostics: all, printed: compiled?.printed ?? {} };
 }
 
 async function checked(entry: string, host: Host, diagnostics: Diagnostics): Promise<Program | undefined> {

@@ -26,11 +26,11 @@ export async function run([what = ""]: readonly string[], options: Options, cons
     ...(typeof options.model === "string" ? { models: [options.model] } : {}),
     ...(printAfter === undefined ? {} : { printAfter }),
   });
-  if (!compiled.value) throw diagnosed(new SpecError(compiled.diagnostics), console);
+  if (!compiled.value || !compiled.program) throw diagnosed(new SpecError(compiled.diagnostics), console);
   if (printAfter !== undefined) {
     for (const [model, text] of Object.entries(compiled.printed)) console.out(`// ${model}, after ${printAfter}\n${text.trimEnd()}\n\n`);
     return;
   }
-  const explanation = explainProgram(compiled);
+  const explanation = explainProgram(compiled.program, compiled.value);
   console.out(options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation));
 }

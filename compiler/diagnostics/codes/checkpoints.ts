@@ -3,7 +3,7 @@ import type { Span } from "../../base/source.ts";
 import { closest, error, expectedFound, here, names, plural, there, warning } from "../entry.ts";
 
 /** A tensor that differs, and how many others do in the same way. */
-interface Disagreement { readonly at: Span; readonly tensor: string; readonly expected: string; readonly found: string; readonly count: number }
+export interface Disagreement { readonly at: Span; readonly tensor: string; readonly expected: string; readonly found: string; readonly count: number }
 
 export const checkpointCodes = {
   A0601: error("Adapter was trained for another width", (p: Disagreement & { base?: Span; baseLabel?: string; foundLabel?: string; help?: string }) => ({
