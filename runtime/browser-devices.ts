@@ -10,5 +10,6 @@ export function browserDevices(): DeviceProviders {
       if (!gpu) throw new RuntimeFailure("A0701", { device: "webgpu", reason: "this browser has no WebGPU, or the page is not served from a secure origin" });
       return (await import("./webgpu/device.ts")).openWebgpu(gpu, wanted);
     },
+    cpu: async (options) => (await import("./cpu/browser-cpu.ts")).browserCpu(options),
   };
 }

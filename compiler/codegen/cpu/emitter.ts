@@ -130,14 +130,24 @@ export class CpuEmitter extends Emitter {
    * the address of the first, when they are neighbours. `rest` is the index on the other axes.
    */
   contiguous(id: NodeId, rest: readonly Expr[], size: Dim): { readonly buffer: string; readonly base: Expr } | undefined {
-    const probe = variable(this.fresh("along"));
-    this.declare(probe, size);
-    const found = this.#trace(id, [...rest, probe]);
-    if (!found) return undefined;
-    const address = this.math.linear(found.index, found.at.shape ?? found.node.type.shape, found.at.offset);
-    const { early, late } = this.math.split(address, (atom) => !mentions(atom, probe.k === "var" ? probe.name : ""));
-    if (exprKey(late) !== exprKey(probe)) return undefined;
-    return { buffer: this.buffer(found.at, "f32").name, base: early };
+    if (!this.#areNeighbours(id, rest, size)) return undefined;
+    const { node, at, index } = this.#trace(id, [...rest, int(0)])!;
+    return { buffer: this.buffer(at, "f32").name, base: this.math.linear(index, at.shape ?? node.type.shape, at.offset) };
+  }
+
+  /** Asks with a variable in the place of the last index; the statements made on the way are thrown away. */
+  #areNeighbours(id: NodeId, rest: readonly Expr[], size: Dim): boolean {
+    const name = this.fresh("along");
+    const probe = variable(name);
+    let answer = false;
+    this.scope("block", () => {
+      this.declare(probe, size);
+      const found = this.#trace(id, [...rest, probe]);
+      if (!found) return;
+      const address = this.math.linear(found.index, found.at.shape ?? found.node.type.shape, found.at.offset);
+      answer = exprKey(this.math.split(address, (atom) => !mentions(atom, name)).late) === name;
+    });
+    return answer;
   }
 
   /** Follows movement to a stored value. */
