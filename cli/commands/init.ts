@@ -1,7 +1,7 @@
 /** `adapt init`: writes a spec for directories on disk. */
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { existsSync } from "node:fs";
-import { initText } from "../../compiler/index.ts";
+import { format, initText } from "../../compiler/index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { ProgramFailure, UsageFailure } from "../failure.ts";
@@ -21,7 +21,8 @@ export async function run(_args: readonly string[], options: Options, console: C
   if (twice) throw new UsageFailure(`two adapters are called \`${twice.name}\``);
   const base = String(options.base);
   if (!existsSync(base) && !isHubName(base)) throw new ProgramFailure(`there is no directory \`${base}\` for the base`);
-  const text = initText(isHubName(base) && !existsSync(base) ? base : place(base), adapters);
+  const draft = initText(isHubName(base) && !existsSync(base) ? base : place(base), adapters);
+  const text = format({ name: output ?? "spec.adapt", text: draft }).value;
   if (output === undefined) console.out(text);
   else writeFile(output, text);
 }

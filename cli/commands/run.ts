@@ -28,13 +28,19 @@ export async function run([file]: readonly string[], options: Options, console: 
 /** Streams one answer and says how fast it was; returns its text. */
 export async function stream(session: Session, prompt: Prompt, options: Options, console: Console): Promise<string> {
   const generation = await session.generate(prompt, { ...generationOptions(options), signal: console.signal });
-  for await (const piece of generation) console.out(piece.text);
+  for await (const piece of generation) {
+    console.out(piece.text);
+    await breathe();
+  }
   console.out("\n");
   const { text, stats } = await generation.result;
   const rate = stats.tokensPerSecond > 0 ? `${stats.tokensPerSecond.toFixed(1)} tokens/s, ` : "";
   console.note(console.paint.dim(`${stats.newTokens} tokens, ${rate}first after ${stats.prefillSeconds.toFixed(2)} s`));
   return text;
 }
+
+/** Lets signals and closed pipes be heard between two tokens; devices that compute here never leave the thread. */
+const breathe = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 /** Turns until the input ends; each sees the ones before. */
 async function chat(session: Session, options: Options, console: Console): Promise<void> {
