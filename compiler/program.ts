@@ -6,6 +6,7 @@ import type { DeclarationOf, Expr, StringLit } from "./syntax/ast.ts";
 import { openBase } from "./check/bases.ts";
 import { Checkpoints } from "./check/checkpoints.ts";
 import { adaptersOf, composedModel, type ComposedModel, type Part } from "./check/composition.ts";
+import { checkNames } from "./check/names.ts";
 import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
 import { Scope } from "./check/scope.ts";
 import { TreeBuilder, widthOf } from "./check/tree.ts";
@@ -50,6 +51,7 @@ class ProgramChecker {
 
   check(): Program {
     const { declarations } = this.library.entry.file;
+    for (const u of this.library.own) for (const d of u.file.declarations) checkNames(d, u.scope, this.diagnostics);
     const bases: Base[] = [], adapters: PlacedAdapter[] = [], models: ExportedModel[] = [];
     for (const d of declarations) {
       if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model") {

@@ -94,10 +94,10 @@ function checkHeader(root: ModuleInstance, header: CheckpointHeader, architectur
   const ignored = clauseStrings(architecture.declaration, "ignores");
   const left = [...header.tensors.values()].filter((t) => !used.has(t.name) && !twins.has(t.name) && !ignored.some((i) => t.name === i || t.name.endsWith(`.${i}`)));
   const file = header.files[0]?.file ?? "model.safetensors";
-  if (missing[0]) diagnostics.report("A0605", { at, tensor: missing[0].tensor, file, shape: showDims(missing[0]), needed: missing[0].because, count: missing.length, candidates: left.map((t) => t.name) });
+  if (missing[0]) diagnostics.report("A0605", { at, tensor: missing[0].tensor, file, shape: showDims(missing[0]), needed: placeOf(missing[0]), count: missing.length, candidates: left.map((t) => t.name) });
   if (shaped[0]) {
     const { p, t } = shaped[0];
-    diagnostics.report("A0619", { at, tensor: p.tensor, expected: showDims(p), found: `[${t.shape.join(", ")}]`, count: shaped.length, declared: p.dims.find((d, i) => constantOf(d.dim) !== t.shape[i])?.because ?? p.because });
+    diagnostics.report("A0619", { at, tensor: p.tensor, expected: showDims(p), found: `[${t.shape.join(", ")}]`, count: shaped.length, declared: placeOf(p), declaredLabel: `\`${p.module.name}\` is declared here` });
   }
   if (odd[0]) diagnostics.report("A0608", { at, file: odd[0].file, tensor: odd[0].name, dtype: odd[0].dtype, known: [...floats] });
   if (left[0] && !missing[0]) diagnostics.report("A0606", { at, tensor: left[0].name, file: left[0].file, shape: `[${left[0].shape.join(", ")}]`, count: left.length });
@@ -111,5 +111,7 @@ export function parametersOf(root: ModuleInstance): readonly ParamInstance[] {
   return [...new Set(modulesOf(root).flatMap((m) => [...m.params.values()]))];
 }
 
+/** Where the library says that the module is there; for the architecture itself, where its parameter is. */
+const placeOf = (p: ParamInstance): Span => (p.module.parent ? p.module.because : p.because);
 const sameShape = (p: ParamInstance, t: TensorHeader): boolean => p.dims.length === t.shape.length && p.dims.every((d, i) => constantOf(d.dim) === t.shape[i]);
 const showDims = (p: ParamInstance): string => `[${p.dims.map((d) => constantOf(d.dim) ?? "?").join(", ")}]`;

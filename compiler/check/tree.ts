@@ -11,7 +11,7 @@ import type { DimParam, Expr, Param, Statement, TypeExpr } from "../syntax/ast.t
 import { matchArguments } from "./arguments.ts";
 import type { StaticEvaluator } from "./configs.ts";
 import { Scope } from "./scope.ts";
-import { describe, kindOfModule, moduleAt, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
+import { describe, kindOfModule, moduleAt, show, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
 
 type Members = Map<string, ModuleInstance | readonly ModuleInstance[]>;
 type Building = ModuleInstance & { readonly children: Members; readonly params: Map<string, ParamInstance> };
@@ -122,8 +122,9 @@ export class TreeBuilder {
     if (!count) {
       const made = this.module(s.type, scope, place());
       if (!made) return false;
-      owner.children.set(name, s.value && holds ? (this.tied(module, made, s.value) ?? made) : made);
-      return true;
+      const own = s.value && holds ? this.tied(module, made, s.value) : made;
+      if (own) owner.children.set(name, own);
+      return own !== undefined;
     }
     const all: ModuleInstance[] = [];
     for (let i = 0; i < count.value; i++) {
@@ -173,7 +174,11 @@ export class TreeBuilder {
     const v = this.evaluator.evaluate(e, scope);
     if (v.kind === "int") return { dim: constant(v.value), because: v.because };
     if (v.kind === "dim") return { dim: v.value, because: v.because };
-    if (v.kind === "float") this.evaluator.diagnostics.report("A0208", { at: e.span, dividend: "the left side", divisor: "the right side" });
+    if (v.kind === "float") {
+      const [left, right] = e.kind === "Binary" && e.op === "/" ? [this.evaluator.evaluate(e.left, scope), this.evaluator.evaluate(e.right, scope)] : [];
+      if (left && right) this.evaluator.diagnostics.report("A0208", { at: e.span, dividend: show(left), divisor: show(right), because: left.because, becauseLabel: `${show(left)} is set here` });
+      else this.evaluator.diagnostics.report("A0204", { at: e.span, expected: "Int", found: "Float" });
+    }
     else if (v.kind !== "poison") this.evaluator.diagnostics.report("A0204", { at: e.span, expected: "Int", found: describe(v) });
     return undefined;
   }

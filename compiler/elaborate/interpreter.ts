@@ -6,18 +6,19 @@
  * placed on a module is asked for at each call of it (`Placement`).
  */
 import { GraphBuilder } from "../../ir/build.ts";
-import * as dim from "../../ir/dim.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Argument, Block, DimArg, Expr, ExprOf, Param, Statement, TypeExpr } from "../syntax/ast.ts";
-import { fitType, isMisfit, matchArguments } from "../check/arguments.ts";
+import type { Argument, Block, Expr, ExprOf, Param, Statement, TypeExpr } from "../syntax/ast.ts";
+import { matchArguments } from "../check/arguments.ts";
 import { Scope } from "../check/scope.ts";
 import {
   bool, describe, float, int, list, none, poison, show, text, type Declared, type ModuleInstance, type ParamInstance, type TensorVal, type Value,
 } from "../check/values.ts";
 import type { Elaborator, Overrides, Placement } from "./adapters.ts";
 import { builtins, callBuiltin, type BuiltinContext } from "./builtins.ts";
-import { binary, dimOf, fromJson, tensorOf, unary, valueOfDim } from "./operators.ts";
+import { binary, fromJson, unary } from "./operators.ts";
+import { indexed } from "./indexing.ts";
+import { unify } from "./shapes.ts";
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, kB: 1e3, MB: 1e6, GB: 1e9 };
 /** Calls deeper than this are a loop of the library's functions. */
@@ -69,7 +70,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
       case "Parenthesized": return this.evaluate(e.of, scope);
       case "Ref": return this.reference(e.name, at, scope);
       case "Member": return this.member(e, scope);
-      case "Index": return this.index(e, scope);
+      case "Index": return indexed(this.evaluate(e.of, scope), e, scope, this);
       case "Call": return this.call(e, scope);
       case "List": return list(e.items.map((i) => this.evaluate(i, scope)), at);
       case "Unary": return unary(e.op, this.evaluate(e.of, scope), at, this);
@@ -137,19 +138,6 @@ export class Interpreter implements Elaborator, BuiltinContext {
     return param && this.paramTensor(param);
   }
 
-  private index(e: ExprOf<"Index">, scope: Scope): Value {
-    const of = this.evaluate(e.of, scope);
-    if (of.kind === "poison") return of;
-    const [item] = e.items;
-    if (of.kind !== "list" || e.items.length !== 1 || item?.kind !== "At") return this.notYet(e.span, "this index");
-    const i = this.evaluate(item.value, scope);
-    if (i.kind === "poison") return i;
-    const found = i.kind === "int" ? of.items.at(i.value) : undefined;
-    if (found) return found;
-    this.diagnostics.report("A0203", { at: item.span, name: "index", value: show(i), range: `0 to ${of.items.length - 1}` });
-    return poison(e.span);
-  }
-
   private binary(e: ExprOf<"Binary">, scope: Scope): Value {
     const left = this.evaluate(e.left, scope);
     if (e.op === "??") return left.kind === "none" ? this.evaluate(e.right, scope) : left;
@@ -162,7 +150,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
       const r = this.truth(right, e.right.span);
       return r === undefined ? poison(e.span) : bool(r, e.span);
     }
-    return binary(e.op, left, this.evaluate(e.right, scope), e.span, this);
+    return binary(e.op, standing(left, e.left), standing(this.evaluate(e.right, scope), e.right), e.span, this);
   }
 
   /** The truth of a value known when building; `none` is false. */
@@ -292,7 +280,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   }
 
   private matched(callee: string, params: readonly Param[], args: readonly Argument[], declared: Span, scope: Scope): ReadonlyMap<string, Value> | undefined {
-    const given = args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: this.evaluate(a.value, scope), span: a.span }));
+    const given = args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: standing(this.evaluate(a.value, scope), a.value), span: a.span }));
     if (given.some((g) => g.value.kind === "poison")) return undefined;
     return matchArguments(callee, params, given, declared, this.diagnostics);
   }
@@ -331,41 +319,8 @@ export class Interpreter implements Elaborator, BuiltinContext {
     return poison(at);
   }
 
-  // ---------------------------------------------------------------- shapes
-
-  /**
-   * Matches a tensor with a declared shape: names without a meaning are bound, all other dims must be equal. A type
-   * without dims fits any value.
-   */
   unify(type: TypeExpr, value: Value, scope: Scope): boolean {
-    if (value.kind !== "tensor" || type.dims.length === 0) return true;
-    const suffix = type.kind === "NamedType" && type.name.text === "Hidden";
-    const rest = type.dims.findIndex((d) => d.kind === "rest");
-    const wanted = type.dims.filter((d) => d.kind !== "rest");
-    const short = value.dims.length < wanted.length, long = value.dims.length > wanted.length;
-    if (short || (long && rest < 0 && !suffix)) {
-      this.diagnostics.report("A0214", { at: value.because, expected: `${wanted.length}`, found: `[${value.dims.map((d) => dim.print(d.dim)).join(", ")}]`, because: type.span, becauseLabel: `${wanted.length} dims are declared here` });
-      return false;
-    }
-    const lead = rest < 0 ? value.dims.length - wanted.length : 0;
-    const extra = value.dims.length - wanted.length;
-    return wanted.every((d, i) => {
-      const actual = value.dims[lead + (rest >= 0 && i >= rest ? i + extra : i)]!;
-      return this.unifyDim(d, actual.dim, actual.because, scope);
-    });
-  }
-
-  private unifyDim(declared: DimArg, actual: dim.Dim, because: Span, scope: Scope): boolean {
-    if (declared.kind !== "dim" || !declared.value) return true;
-    if (declared.value.kind === "Ref" && !scope.lookup(declared.value.name)) {
-      scope.set(declared.value.name, valueOfDim(actual, because));
-      return true;
-    }
-    const want = dimOf(this.evaluate(declared.value, scope));
-    if (!want) return false;
-    if (dim.compareEqual(want, actual) !== "no") return true;
-    this.diagnostics.report("A0207", { at: because, expected: dim.print(want), found: dim.print(actual), because: declared.span });
-    return false;
+    return unify(type, value, scope, this);
   }
 
   // ---------------------------------------------------------------- statements
@@ -447,24 +402,14 @@ export class Interpreter implements Elaborator, BuiltinContext {
     return [];
   }
 
-  /** Checks a value against a parameter's type, with a report at the value. */
-  fitted(value: Value, type: TypeExpr | undefined, name: string): Value | undefined {
-    const v = fitType(value, type);
-    if (!isMisfit(v)) return v;
-    if (v.kind === "range") this.diagnostics.report("A0203", { at: value.because, name, value: show(value), range: v.expected, declared: v.declared });
-    else this.diagnostics.report("A0204", { at: value.because, expected: v.expected, found: describe(value), because: v.declared });
-    return undefined;
-  }
-
-  tensor(node: number, because: Span): TensorVal {
-    return tensorOf(this.builder, node, because);
-  }
-
   private notYet(at: Span, what: string): Value {
     this.diagnostics.report("A0109", { at, what });
     return poison(at);
   }
 }
+
+/** A tensor as it stands in an expression: messages about it point there, and its dims keep the places that set them. */
+const standing = (v: Value, e: Expr): Value => (v.kind === "tensor" ? { ...v, because: e.span } : v);
 
 /** A module, or the list of a counted member. */
 export function moduleValue(m: ModuleInstance | readonly ModuleInstance[]): Value {

@@ -16,7 +16,10 @@ export interface OperatorContext {
 const arithmetic: Partial<Record<BinaryOperator, BinaryOp>> = { "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "**": "pow" };
 const comparisons: Partial<Record<BinaryOperator, BinaryOp>> = { "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge", and: "and", or: "or" };
 
-/** `left op right` for operands that are evaluated both; `??`, and `and`, `or` of known values, are the evaluator's. */
+/**
+ * `left op right` for operands that are evaluated both; `??`, and `and`, `or` of known values, are the evaluator's. The
+ * operands' `because` are their places in the expression.
+ */
 export function binary(op: BinaryOperator, left: Value, right: Value, at: Span, c: OperatorContext): Value {
   if (left.kind === "poison" || right.kind === "poison") return poison(at);
   if (op === "==" || op === "!=") {
@@ -152,7 +155,8 @@ function ofTensors(op: BinaryOperator, left: Value, right: Value, at: Span, c: O
   const fractional = [left, right].some((v) => v.kind === "float");
   const dtype = tensors[0]!.dtype;
   if (fractional && dtype === "i32") {
-    c.diagnostics.report("A0215", { at, expected: "f32", found: "i32", becauseLabel: "set here" });
+    const [whole, fraction] = left.kind === "float" ? [right, left] : [left, right];
+    c.diagnostics.report("A0215", { at: whole.because, expected: "f32", found: "i32", because: fraction.because, becauseLabel: "this is a fraction" });
     return poison(at);
   }
   const x = asNode(left, dtype, b), y = asNode(right, dtype, b);

@@ -2,6 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { checkNames } from "../../compiler/check/names.ts";
+import { Diagnostics } from "../../compiler/diagnostics/diagnostic.ts";
+import { renderDiagnostics } from "../../compiler/diagnostics/render.ts";
 import { builtins } from "../../compiler/elaborate/builtins.ts";
 import { format } from "../../compiler/syntax/format.ts";
 import { standardLibrary } from "../../compiler/library.ts";
@@ -16,6 +19,12 @@ test("the compiler holds the texts of stdlib", async () => {
 test("every extern function has a row, and every row an extern function with its parameters", () => {
   const declared = standardLibrary().flatMap((u) => u.file.declarations).flatMap((d) => (d.kind === "Function" && d.extern ? [d.name.text] : []));
   expect(Object.keys(builtins).sort()).toEqual([...new Set(declared)].sort());
+});
+
+test("every name in the library means something", () => {
+  const diagnostics = new Diagnostics();
+  for (const u of standardLibrary()) for (const d of u.file.declarations) checkNames(d, u.scope, diagnostics);
+  expect(renderDiagnostics(diagnostics.items)).toBe("");
 });
 
 test("every name of an activation is a function", () => {

@@ -2,6 +2,12 @@
 import type { Span } from "../../base/source.ts";
 import { aOrAn, didYouMean, error, here, names, there, warning } from "../entry.ts";
 
+/** A picture of files in a circle. */
+function ring(files: readonly string[]): readonly (readonly string[])[] {
+  const line = files.map((file) => file.slice(file.lastIndexOf("/") + 1).replace(/\.adapt$/, "")).join(" ──▶ ");
+  return [[`┌─▶ ${line} ─┐`], [`└${"─".repeat(line.length + 5)}┘`]];
+}
+
 export const moduleCodes = {
   A0101: error("Import is not found", (p: { at: Span; path: string; looked?: string; modules?: readonly string[] }) => ({
     labels: [here(p.at, "there is no such file")],
@@ -18,7 +24,7 @@ An import names a module of the standard library (\`"std/methods"\`) or a file r
       ...p.chain.map(({ span }, i) => ({ span, text: i === p.chain.length - 1 ? "which closes the cycle" : "imported here", primary: false })),
     ],
     body: "Each file is checked after the files it imports, so none of these can be first." + (p.uses === undefined ? "" : ` ${p.uses}`),
-    table: [[p.chain.map(({ file }) => file).join(" -> ")]],
+    table: ring([p.at.file.name, ...p.chain.map(({ file }) => file)]),
     help: "move what both need to a file of its own and import it from both",
   }), `
 Files that import each other cannot be checked one after the other. Put the shared declarations into a third file.

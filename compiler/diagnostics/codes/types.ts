@@ -46,8 +46,8 @@ Each parameter takes one argument.
 A call gives at most as many arguments as the declaration has parameters.
 `),
 
-  A0207: error("Dims differ", (p: { at: Span; expected: string; found: string; because?: Span; becauseLabel?: string; body?: string; help?: string }) => ({
-    labels: [here(p.at, `has ${p.found}`), ...there(p.because, p.becauseLabel ?? `${p.expected} is set here`)],
+  A0207: error("Dims differ", (p: { at: Span; expected: string; found: string; because?: Span; becauseLabel?: string; foundAt?: Span; body?: string; help?: string }) => ({
+    labels: [here(p.at, `has ${p.found}`), ...there(p.because, p.becauseLabel ?? `${p.expected} is set here`), ...there(p.foundAt, `${p.found} is set here`)],
     body: p.body,
     table: expectedFound(p.expected, p.found),
     help: p.help,

@@ -1,0 +1,140 @@
+/**
+ * Names inside library declarations, checked where they are declared: a misspelling is found before anything uses the
+ * method or module it stands in.
+ *
+ * A name must be bound somewhere in its declaration (a parameter, a dim, a binder, a `let`, an equation's target, a
+ * member, a loop) or be in reach of the file. Dims of shapes bind themselves.
+ */
+import type { Span } from "../base/source.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Block, Declaration, Expr, Param, Statement, TypeExpr } from "../syntax/ast.ts";
+import type { Scope } from "./scope.ts";
+
+/** Names that some declarations know without binding them. */
+const given: Partial<Record<Declaration["kind"], readonly string[]>> = {
+  Architecture: ["tied", "index", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"],
+};
+
+/** Reports names of one declaration that mean nothing. */
+export function checkNames(d: Declaration, scope: Scope, diagnostics: Diagnostics): void {
+  if (d.kind === "Function" || d.kind === "Method" || d.kind === "Module" || d.kind === "Architecture" || d.kind === "Record") new NameCheck(d, scope, diagnostics).run();
+}
+
+type Checked = Extract<Declaration, { kind: "Function" | "Method" | "Module" | "Architecture" | "Record" }>;
+
+class NameCheck {
+  private readonly bound = new Set<string>();
+  private readonly read: { readonly name: string; readonly at: Span }[] = [];
+  private readonly declaration: Checked;
+  private readonly scope: Scope;
+  private readonly diagnostics: Diagnostics;
+
+  constructor(declaration: Checked, scope: Scope, diagnostics: Diagnostics) {
+    this.declaration = declaration;
+    this.scope = scope;
+    this.diagnostics = diagnostics;
+  }
+
+  run(): void {
+    const d = this.declaration;
+    for (const name of given[d.kind] ?? []) this.bound.add(name);
+    if (d.kind !== "Record") this.params(d.params);
+    if (d.kind === "Module" || d.kind === "Architecture" || d.kind === "Function") for (const dim of d.dims) this.bound.add(dim.name.text);
+    if (d.kind === "Method") for (const b of [d.on, ...d.reading]) this.bound.add(b.name.text), this.type(b.type, true);
+    if (d.kind === "Function") {
+      if (d.result) this.type(d.result, true);
+      if (d.value) this.expr(d.value);
+    }
+    if (d.body) this.block(d.body);
+    const candidates = [...this.bound, ...this.scope.names()];
+    for (const { name, at } of this.read)
+      if (!this.bound.has(name) && !this.scope.lookup(name)) this.diagnostics.report("A0105", { at, name, candidates });
+  }
+
+  private params(params: readonly Param[]): void {
+    for (const p of params) {
+      this.bound.add(p.name.text);
+      if (p.type) this.type(p.type, true);
+      if (p.default) this.expr(p.default);
+    }
+  }
+
+  /** `binds`: a bare name among the dims introduces it. */
+  private type(t: TypeExpr, binds: boolean): void {
+    for (const d of t.dims) {
+      if (binds && d.value?.kind === "Ref") this.bound.add(d.value.name);
+      else if (d.value) this.expr(d.value);
+    }
+    if (t.kind === "NamedType") {
+      for (const a of t.args) this.expr(a.value);
+      if (t.count) this.expr(t.count);
+    }
+  }
+
+  private block(b: Block): void {
+    for (const s of b.statements) this.statement(s);
+  }
+
+  private statement(s: Statement): void {
+    switch (s.kind) {
+      case "ParamStmt":
+        this.bound.add(s.name.text);
+        this.type(s.type, false);
+        return this.all(s.condition);
+      case "LetStmt":
+        for (const n of s.names) this.bound.add(n.text);
+        return this.all(s.value);
+      case "AssignStmt":
+        for (const t of s.targets) t.kind === "Ref" ? this.bound.add(t.name) : this.expr(t);
+        return this.all(...s.values);
+      case "MemberStmt":
+        this.bound.add(s.path[0]!.text);
+        if (s.type.kind === "NamedType" && this.declaration.kind !== "Record" && !this.scope.lookup(s.type.name.text)) this.read.push({ name: s.type.name.text, at: s.type.name.span });
+        this.type(s.type, false);
+        return this.all(s.value, s.condition);
+      case "ForwardStmt":
+        for (const dim of s.dims) this.bound.add(dim.name.text);
+        this.params(s.params);
+        for (const r of s.results) if (r.type) this.type(r.type, false);
+        return this.block(s.body);
+      case "ForStmt":
+        for (const n of s.names) this.bound.add(n.text);
+        this.expr(s.over);
+        return this.block(s.body);
+      case "IfStmt":
+        this.expr(s.condition);
+        this.block(s.then);
+        return s.otherwise && this.block(s.otherwise);
+      case "RequireStmt": return this.all(s.condition, s.message);
+      case "ClauseStmt":
+        if (s.word.text !== "port") return;
+        for (const o of s.operands) this.bound.add(o.kind === "Ref" ? o.name : o.kind === "Member" && o.of.kind === "Ref" ? o.of.name : "");
+        return this.all(s.value);
+    }
+  }
+
+  private all(...list: readonly (Expr | undefined)[]): void {
+    for (const e of list) if (e) this.expr(e);
+  }
+
+  private expr(e: Expr): void {
+    switch (e.kind) {
+      case "Ref": return void this.read.push({ name: e.name, at: e.span });
+      case "Member": case "MemberSet": case "Parenthesized": case "Unary": return this.expr(e.of);
+      case "Index":
+        this.expr(e.of);
+        for (const i of e.items) this.all(i.kind === "At" ? i.value : undefined, ...i.except);
+        return;
+      case "Call": return this.all(e.callee, ...e.args.map((a) => a.value));
+      case "List": case "Join": return this.all(...e.items);
+      case "Range": return this.all(e.from, e.to);
+      case "Binary": return this.all(e.left, e.right);
+      case "If": return this.all(e.condition, e.then, e.otherwise);
+      case "Where": return this.all(e.of, e.mask);
+      case "Each":
+        for (const n of e.names) this.bound.add(n.text);
+        return this.expr(e.body);
+      default:
+    }
+  }
+}
