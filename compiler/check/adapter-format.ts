@@ -1,6 +1,6 @@
 /**
  * Reads an adapter directory as a `format` declaration of the library says: which modules it adapts, with which
- * arguments, in which tensors. The clauses are described in `stdlib/methods/lora.adapt`.
+ * arguments, in which tensors. The clauses are described in the formats of `stdlib/methods/`.
  *
  * Expressions of a format are about plain JSON data (`config`, `base`) and the site at hand; nothing here knows a
  * method. Fields that a clause reads are remembered, so that the rest can be reported.

@@ -2,7 +2,7 @@
  * Adapters of a program, placed: which method acts at which site of a base, with which arguments, from which tensors.
  *
  * `pretrained("dir") on x` takes method, sites and arguments from the directory, as a format of the library reads it;
- * `LoRA(rank: 16) on x.<selector> from "dir"` says them in the text, and what the directory says as well must agree.
+ * `Method(rank: 16) on x.<selector> from "dir"` says them in the text, and what the directory says as well must agree.
  */
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import { placementFields } from "../../formats/peft.ts";

@@ -57,7 +57,7 @@ A name must be declared in the file, imported into it, or be part of the prelude
     labels: [here(p.at, `\`${p.name}\` again`), ...there(p.first, `\`${p.name}\` is declared here`)],
     help: "rename one of them",
   }), `
-A name means one thing in a file, whether it was declared there or imported. \`import { LoRA as Low }\` imports under another name.
+A name means one thing in a file, whether it was declared there or imported. \`import { Method as Other }\` imports under another name.
 `),
 
   A0107: error("Unknown field", (p: { at: Span; name: string; of: string; candidates: readonly string[]; declared?: Span }) => ({

@@ -7,7 +7,7 @@ export const typeCodes = {
     labels: [here(p.at, `\`${p.name}\` is not given`), ...there(p.declared, "and has no default")],
     help: `write \`${p.callee}(${p.name}: ...)\`${p.type === undefined ? "" : `, ${aOrAn(p.type)}`}`,
   }), `
-A parameter without a default must be given: \`LoRA(rank: 16)\`.
+A parameter without a default must be given: \`Method(rank: 16)\`.
 `),
 
   A0202: error("Unknown argument", (p: { at: Span; name: string; callee: string; candidates: readonly string[]; declared?: Span }) => ({
