@@ -12,7 +12,7 @@ import torch.nn as nn
 
 from common import folder, inputs, randomise, save_file, write_json
 
-CONFIG = dict(architectures=["TideForCausalLM"], model_type="tide", vocab=90, width=32, depth=2, heads=4, places=64, cap=6.0, eos_token_id=2, pad_token_id=0)
+CONFIG = dict(architectures=["TideForCausalLM"], model_type="tide", vocab=90, width=32, depth=2, heads=4, places=64, cap=30.0, eos_token_id=2, pad_token_id=0)
 
 
 class Layer(nn.Module):

@@ -40,9 +40,7 @@ function distance(found: Tensor, expected: Tensor, mask: Tensor | undefined): nu
   return Math.sqrt(error / norm);
 }
 
-/** A window in the upper layers alone has no lowering yet, and the checker says so. */
-const refused = ["qwen2-window"];
-const bases = ["golden", "oracle"].flatMap((from) => readdirSync(`test/fixtures/${from}/bases`).filter((name) => !refused.includes(name)).map((name) => `test/fixtures/${from}/bases/${name}`));
+const bases = ["golden", "oracle"].flatMap((from) => readdirSync(`test/fixtures/${from}/bases`).map((name) => `test/fixtures/${from}/bases/${name}`));
 
 it.each(bases)("gives the logits of %s and continues as transformers does", async (dir) => {
   const session = await openSpec(`edition 2026\n\nexport base m = pretrained("${join(process.cwd(), dir)}")\n`);
