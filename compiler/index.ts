@@ -63,7 +63,7 @@ export async function compile(entry: string, host: Host, options: CompileOptions
   }
   const compiled = program && !diagnostics.hasErrors ? lower(program, diagnostics, options) : undefined;
   const all = finished(diagnostics, program);
-  return { program, value: hasErrors(all) ? undefined : compiled?.plan, diagnostics: all, printed: compiled?.printed ?? {} };
+  return { program, value: hasErrors(all) ? undefined : compiled?.plan, ...(compiled?.wasm ? { wasm: compiled.wasm } : {}), diagnostics: all, printed: compiled?.printed ?? {} };
 }
 
 async function checked(entry: string, host: Host, diagnostics: Diagnostics): Promise<Program | undefined> {

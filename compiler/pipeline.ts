@@ -16,8 +16,11 @@ import { print } from "../ir/text.ts";
 import { verify } from "../ir/verify.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../runtime/plan.ts";
+import { CpuCodegen } from "./codegen/cpu/program.ts";
+import { gpuProgram } from "./codegen/gpu/program.ts";
 import type { Diagnostics } from "./diagnostics/diagnostic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
+import { scheduleByNode } from "./passes/node-schedule.ts";
 import { assemblePlan, type PlannedModel } from "./plan.ts";
 import type { ExportedModel, Program } from "./program.ts";
 
@@ -47,6 +50,8 @@ export const stageNames: readonly string[] = ["elaborate", ...passes.map((p) => 
 
 export interface Compiled {
   readonly plan: Plan;
+  /** The kernels of the cpu programs; absent when none were asked for. */
+  readonly wasm?: Uint8Array;
   /** What `printAfter` asked for, a text for each model. */
   readonly printed: Readonly<Record<string, string>>;
 }
@@ -55,16 +60,17 @@ export interface Compiled {
 export function lower(program: Program, diagnostics: Diagnostics, options: CompileOptions): Compiled | undefined {
   const models: PlannedModel[] = [];
   const printed: Record<string, string> = {};
+  const cpu = options.targets?.includes("cpu") === true ? new CpuCodegen() : undefined;
   for (const exported of program.models) {
     if (options.models && !options.models.includes(exported.name)) continue;
-    const model = lowerModel(exported, diagnostics, options, (text) => (printed[exported.name] = text));
+    const model = lowerModel(exported, diagnostics, { ...options, cpu }, (text) => (printed[exported.name] = text));
     if (!model) return undefined;
     models.push(model);
   }
-  return { plan: assemblePlan(program, models), printed };
+  return { plan: assemblePlan(program, models), printed, ...(cpu ? { wasm: cpu.finish() } : {}) };
 }
 
-function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: CompileOptions, show: (text: string) => void): PlannedModel | undefined {
+function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: CompileOptions & { readonly cpu?: CpuCodegen }, show: (text: string) => void): PlannedModel | undefined {
   const bug = (pass: string, detail: string): undefined => void diagnostics.report("A9001", { pass, detail, at: exported.model.span });
   let stage = "elaborate";
   try {
@@ -79,7 +85,14 @@ function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: 
       if (problem !== undefined) return bug(stage, problem);
       if (options.printAfter === stage) show(print(graph));
     }
-    return { name: exported.name, base: exported.model.base, elaborated: { ...elaborated, graph } };
+    const model = { name: exported.name, base: exported.model.base, elaborated: { ...elaborated, graph } };
+    const { targets = [], cpu } = options;
+    if (targets.length === 0) return model;
+    stage = "schedule";
+    const schedule = scheduleByNode(graph);
+    stage = "generate";
+    const programs = { ...(targets.includes("webgpu") ? { webgpu: gpuProgram(schedule) } : {}), ...(cpu ? { cpu: cpu.add(schedule) } : {}) };
+    return { ...model, weights: schedule.weights, programs };
   } catch (e) {
     return bug(stage, e instanceof Error ? e.message : String(e));
   }
