@@ -28,7 +28,15 @@ export interface Parts {
 interface Block { readonly at: number; readonly bytes: number }
 
 /** Steps in order, and where their arguments lie in memory. */
-interface List { readonly steps: readonly number[]; readonly at: number; readonly args: number }
+interface List {
+  readonly steps: readonly number[];
+  readonly at: number;
+  readonly args: number;
+  /** Buffers that the steps and the outputs use, weights and states aside. */
+  readonly used: readonly number[];
+  /** What the arguments in memory were written for. */
+  written: string;
+}
 
 export class CpuExecutable implements Executable {
   readonly weightBytes: number;
@@ -41,6 +49,8 @@ export class CpuExecutable implements Executable {
   readonly #scratchAt: number;
   readonly #scratchBytes: number;
   #dispatches = 0;
+  /** Counts changes of `#blocks`. */
+  #moves = 0;
   #disposed = false;
 
   constructor(p: Parts) {
@@ -100,7 +110,7 @@ export class CpuExecutable implements Executable {
     const grown = state.prepare(dims);
     dims["C"] = Math.max(1, state.capacity);
     const list = this.#listFor(names);
-    this.#makeRoom(list, inputs, dims, names);
+    this.#makeRoom(list, inputs, dims);
     heap.i32(this.#dimsAt, program.dims.length).set(program.dims.map((d) => dims[d] ?? 0));
     this.#writeArguments(list, state);
     pool.walk({
@@ -136,8 +146,10 @@ export class CpuExecutable implements Executable {
       args.forEach((b, n) => access[n]!.access === "read" && needed.add(b));
     }
     const count = wanted.reduce((n, i) => n + steps[i]!.args.length, 0);
-    const list = {
-      steps: wanted,
+    const used = new Set([...wanted.flatMap((i) => steps[i]!.args), ...names.map((n) => this.#outputBuffer(n))]);
+    const list: List = {
+      steps: wanted, written: "",
+      used: [...used].filter((b) => buffers[b]!.kind !== "weight" && buffers[b]!.kind !== "state"),
       at: this.#p.heap.allocate(8 * Math.max(1, wanted.length), "the list of steps"),
       args: this.#p.heap.allocate(4 * Math.max(1, count), "arguments of the steps"),
     };
@@ -161,11 +173,9 @@ export class CpuExecutable implements Executable {
     return found;
   }
 
-  #makeRoom(list: List, inputs: Readonly<Record<string, Tensor>>, dims: Dims, names: readonly string[]): void {
+  #makeRoom(list: List, inputs: Readonly<Record<string, Tensor>>, dims: Dims): void {
     const { program, plan, heap } = this.#p;
-    const used = new Set(list.steps.flatMap((i) => program.steps[i]!.args));
-    for (const n of names) used.add(this.#outputBuffer(n));
-    for (const i of used) {
+    for (const i of list.used) {
       const b = program.buffers[i]!;
       if (b.kind === "slot") this.#sized(i, 4 * Math.max(...b.sizes.map((s) => evaluate(s, dims))), "intermediate values");
       if (b.kind === "output") {
@@ -191,11 +201,15 @@ export class CpuExecutable implements Executable {
     const size = old ? Math.max(bytes, Math.ceil(old.bytes * 1.5)) : bytes;
     const at = heap.allocate(size, what);
     this.#blocks.set(i, { at, bytes: size });
+    this.#moves++;
     return at;
   }
 
   #writeArguments(list: List, state: CpuState): void {
     const { program, heap, weights } = this.#p;
+    const key = `${this.#moves}:${state.place}`;
+    if (list.written === key) return;
+    list.written = key;
     const total = list.steps.reduce((n, i) => n + program.steps[i]!.args.length, 0);
     const pairs = heap.i32(list.at, 2 * list.steps.length), args = heap.i32(list.args, total);
     let next = 0;

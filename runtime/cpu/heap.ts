@@ -36,6 +36,11 @@ export class Heap {
     return at;
   }
 
+  /** Grows once for blocks to come; growing often is slow. Throws as `allocate` does. */
+  reserve(bytes: number, what: string): void {
+    if (!this.#free.some((f) => f.size >= bytes)) this.#grow(bytes, bytes, what);
+  }
+
   free(at: number): void {
     const size = this.#blocks.get(at);
     if (size === undefined) throw new RangeError(`no block at ${at}`);

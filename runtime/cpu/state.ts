@@ -5,6 +5,8 @@ import { RuntimeFailure } from "../errors.ts";
 import type { PlanState } from "../plan.ts";
 import type { Heap } from "./heap.ts";
 
+let places = 0;
+
 export class CpuState implements StateHandle {
   readonly batch: number;
   readonly #heap: Heap;
@@ -12,6 +14,8 @@ export class CpuState implements StateHandle {
   readonly #onDispose: () => void;
   readonly #blocks = new Map<string, number>();
   readonly #asked: number;
+  /** Changes whenever the blocks move; no two states share one. */
+  place = 0;
   #capacity = 0;
   #length = 0;
   #disposed = false;
@@ -50,6 +54,7 @@ export class CpuState implements StateHandle {
     const capacity = this.#capacity === 0 ? Math.max(this.#asked, needed) : Math.max(2 * this.#capacity, needed);
     for (const s of this.#states) this.#move(s, capacity, dims);
     this.#capacity = capacity;
+    this.place = ++places;
     return added;
   }
 

@@ -17,12 +17,14 @@ export interface LoadedWeights {
 export async function loadWeights(heap: Heap, plan: ModelPlan, program: Program, source: WeightSource, onProgress?: (done: number, total: number) => void): Promise<LoadedWeights> {
   const list = program.buffers.flatMap((b, i) => (b.kind === "weight" ? [{ b, i }] : []));
   const addresses = new Map<number, number>();
-  let bytes = 0, done = 0;
-  for (const { b, i } of list) {
-    const size = 4 * b.parts.reduce((n, id) => n + roomFor(plan, b, id), 0);
-    const at = heap.allocate(size, "the weights of the model");
+  const sizes = list.map(({ b }) => 4 * b.parts.reduce((n, id) => n + roomFor(plan, b, id), 0));
+  const bytes = sizes.reduce((a, b) => a + b, 0);
+  const what = "the weights of the model";
+  heap.reserve(bytes + 64 * list.length, what);
+  let done = 0;
+  for (const [n, { b, i }] of list.entries()) {
+    const at = heap.allocate(sizes[n]!, what);
     addresses.set(i, at);
-    bytes += size;
     let offset = at;
     for (const id of b.parts) {
       const { shape, data } = await source.read(id);
@@ -44,15 +46,17 @@ function roomFor(plan: ModelPlan, b: WeightBuffer, id: number): number {
   return Math.ceil(shape.reduce((x, y) => x * y, 1) / 4) * 4;
 }
 
-/** `[n, k]` row-major to `[ceil(n / 16)][k][16]`; rows after n are zero. */
+/** `[n, k]` row-major to `[ceil(n / 16)][k][16]`; rows after n are zero. Blocks of 64 columns stay in the cache. */
 function pack(to: Float32Array, from: ArrayLike<number>, n: number, k: number): void {
   for (let p = 0; p * panel < n; p++) {
-    const rows = Math.min(panel, n - p * panel);
-    const base = p * k * panel;
-    if (rows < panel) to.fill(0, base, base + k * panel);
-    for (let r = 0; r < rows; r++) {
-      const row = (p * panel + r) * k;
-      for (let i = 0, at = base + r; i < k; i++, at += panel) to[at] = from[row + i]!;
+    const rows = Math.min(panel, n - p * panel), first = p * panel * k;
+    if (rows < panel) to.fill(0, first, first + k * panel);
+    for (let start = 0; start < k; start += 64) {
+      const end = Math.min(k, start + 64);
+      for (let r = 0; r < rows; r++) {
+        const row = first + r * k;
+        for (let i = start, at = first + start * panel + r; i < end; i++, at += panel) to[at] = from[row + i]!;
+      }
     }
   }
 }

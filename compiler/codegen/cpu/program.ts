@@ -16,6 +16,7 @@ import { attentionRegion } from "./attention.ts";
 import { dotRegion } from "./dot.ts";
 import { CpuEmitter, Unfit, type Places } from "./emitter.ts";
 import { mapRegion, overElements } from "./map.ts";
+import { regionKey } from "./region-key.ts";
 import { rowRegion } from "./row.ts";
 
 /** Collects the kernels of several models into one module. */
@@ -62,22 +63,43 @@ class ProgramBuilder {
   readonly #kernels: PlanKernel[] = [];
   readonly #kernelIndex = new Map<string, number>();
   readonly #steps: Step[] = [];
+  readonly #nodes: ReadonlyMap<NodeId, Node>;
+  readonly #made = new Map<string, { readonly kernel: number; readonly args: readonly number[] }>();
 
   constructor(schedule: Schedule, encode: (k: Kernel) => string) {
     this.#schedule = schedule;
     this.#graph = schedule.graph;
     this.#encode = encode;
+    this.#nodes = new Map(schedule.graph.nodes.map((n) => [n.id, n]));
     this.#places = new ProgramPlaces(schedule);
   }
 
   build(dims: string[]): Program {
     for (const d of this.#graph.dims) if (!dims.includes(d.name)) dims.push(d.name);
-    for (const region of this.#schedule.regions) this.#step(emitRegion(this.#places, region), labelOf(this.#graph, region));
+    for (const region of this.#schedule.regions) this.#region(region);
     this.#copyOutputs();
     return { kernels: this.#kernels, buffers: this.#places.buffers, steps: this.#steps, dims: [...dims] };
   }
 
-  #step(e: CpuEmitter, label: string): void {
+  /** A region's kernel, from an equal region where there was one. */
+  #region(region: Region): void {
+    const key = regionKey(this.#places, this.#nodes, region);
+    let made = this.#made.get(key.text);
+    if (!made) {
+      const e = emitRegion(this.#places, region);
+      const label = labelOf(this.#graph, region);
+      made = { kernel: this.#kernel(e, label), args: e.buffers.map((b) => key.places.indexOf(b.key)) };
+      if (made.args.includes(-1)) throw new RangeError(`step "${label}" reads a place its key does not name`);
+      this.#made.set(key.text, made);
+    }
+    this.#add(made.kernel, made.args.map((i) => key.places[i]!), labelOf(this.#graph, region));
+  }
+
+  #add(kernel: number, keys: readonly string[], label: string): void {
+    this.#steps.push({ label, args: keys.map((k) => this.#places.index(k)), variants: [{ kernel, grid: [] }] });
+  }
+
+  #kernel(e: CpuEmitter, label: string): number {
     const kernel = e.finish("k");
     const mixed = e.buffers.find((b) => b.read && b.written && !b.key.startsWith("state:"));
     if (mixed) throw new RangeError(`step "${label}" reads and writes ${mixed.key}`);
@@ -88,7 +110,7 @@ class ProgramBuilder {
       this.#kernelIndex.set(code, index);
       this.#kernels.push({ name: code, code, bindings: kernel.buffers.map((b) => ({ access: b.access })), scratch: scratchBytes(kernel) });
     }
-    this.#steps.push({ label, args: e.buffers.map((b) => this.#places.index(b.key)), variants: [{ kernel: index, grid: [] }] });
+    return index;
   }
 
   /** Outputs that are inputs, weights or states themselves are copied. */
@@ -99,7 +121,7 @@ class ProgramBuilder {
       const e = new CpuEmitter(this.#places, { id: this.#schedule.regions.length, kind: "map", nodes: [], outputs: [] });
       const to: Stored = { key: `output:${o.name}`, prefix: "y" };
       overElements(e, node.type.shape, (index, lanes) => e.store(node, to, index, lanes === 4 ? e.resolve4(node.id, index) : e.resolve(node.id, index)));
-      this.#step(e, `output ${o.name}`);
+      this.#add(this.#kernel(e, o.name), e.buffers.map((b) => b.key), `output ${o.name}`);
     }
   }
 }
