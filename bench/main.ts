@@ -3,6 +3,9 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   gemm: async () => (await import("./gemm.ts")).gemm(),
   gemv: async () => (await import("./gemm.ts")).gemv(),
   threads: async () => (await import("./gemm.ts")).threads(),
+  decode: async () => (await import("./model.ts")).decode(),
+  lora: async () => (await import("./model.ts")).lora(),
+  compile: async () => (await import("./model.ts")).compile(),
 };
 
 const wanted = process.argv.slice(2);
