@@ -9,9 +9,10 @@ import { adaptersOf, composedModel, type ComposedModel, type Part } from "./chec
 import { checkNames } from "./check/names.ts";
 import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
 import { Scope } from "./check/scope.ts";
-import { TreeBuilder, widthOf } from "./check/tree.ts";
-import { describe, type Base, type Declared } from "./check/values.ts";
+import { TreeBuilder } from "./check/tree.ts";
+import { describe, type Base, type Declared, type ModuleInstance, type WDim } from "./check/values.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
+import { moduleWidths } from "./elaborate/widths.ts";
 import { declarationsOf, loadLibrary, type Library } from "./library.ts";
 
 /** A model a file exports. */
@@ -41,6 +42,8 @@ class ProgramChecker {
   private readonly known = new Map<object, Part>();
   private readonly pending: { readonly name: string; readonly span: Span; readonly declaration: object }[] = [];
   private readonly used = new Set<PlacedAdapter>();
+  /** Widths of what modules yield, by the root of their base. */
+  private readonly widths = new Map<ModuleInstance, (module: ModuleInstance) => WDim | undefined>();
 
   constructor(library: Library, checkpoints: Checkpoints, diagnostics: Diagnostics) {
     this.library = library;
@@ -163,7 +166,7 @@ class ProgramChecker {
       diagnostics: this.diagnostics, scope: home, formats: declarationsOf(this.library, "Format"),
       evaluate: (e, scope) => evaluator.evaluate(e, scope),
       instantiate: (type, scope, key, source) => new TreeBuilder(source, evaluator).module(type, scope, { path: key, key, name: key.slice(key.lastIndexOf(".") + 1), because: type.span }),
-      widthOf: (module) => widthOf(module, evaluator),
+      widthOf: (module) => this.widthOf(module),
       baseNamed: (name, at) => {
         const part = this.named(name, at, home);
         if (part.kind === "base") return part.base;
@@ -186,6 +189,18 @@ class ProgramChecker {
     const home = this.library.standard.find((u) => u.file.declarations.some((d) => d.kind === "Method" && d.name.text === name));
     this.diagnostics.report("A0105", { at, name, what: "method", candidates: methods.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.name.slice(0, home.name.lastIndexOf("/")) } : {}) });
     return undefined;
+  }
+
+  private widthOf(module: ModuleInstance): WDim | undefined {
+    let root = module;
+    while (root.parent) root = root.parent;
+    let widths = this.widths.get(root);
+    if (!widths) {
+      const base = [...this.known.values()].flatMap((p) => (p.kind === "base" && p.base.root === root ? [p.base] : []))[0];
+      if (!base) return undefined;
+      this.widths.set(root, (widths = moduleWidths(base)));
+    }
+    return widths(module);
   }
 
   private unusedImports(): void {

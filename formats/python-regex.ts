@@ -35,7 +35,7 @@ export function compileRegex(source: string): Regex | string {
 }
 
 /** Most repetitions a `{m,n}` may ask for. */
-const maxCount = 1000;
+const maxCount = 255;
 
 type Node =
   | { readonly kind: "char"; readonly test: (c: string) => boolean }

@@ -43,7 +43,7 @@ export function binderText(binder: Binder): string {
  * The dims that a binder names at a module, by name. Undefined when the module is of another kind. A `Hidden` binder names
  * the width of what the module yields, which the caller supplies.
  */
-export function bindDims(binder: Binder, m: ModuleInstance, width: WDim | undefined): ReadonlyMap<string, WDim> | undefined {
+export function bindDims(binder: Binder, m: ModuleInstance, widthOf: (m: ModuleInstance) => WDim | undefined): ReadonlyMap<string, WDim> | undefined {
   const out = new Map<string, WDim>();
   if (binder.type.kind !== "NamedType") return undefined;
   const names = binder.type.dims.map((d) => (d.value?.kind === "Ref" ? d.value.name : undefined));
@@ -55,6 +55,7 @@ export function bindDims(binder: Binder, m: ModuleInstance, width: WDim | undefi
     return out;
   }
   if (binder.type.name.text === "Hidden") {
+    const width = names[0] ? widthOf(m) : undefined;
     if (names[0] && width) out.set(names[0], width);
     return !names[0] || width ? out : undefined;
   }

@@ -60,7 +60,7 @@ export interface Binding {
 /** Binds a method to a module and lists the tensors it needs there; undefined after a report. */
 export function bindMethod({ method, module, args, at, reader, where, source, context }: Binding): BoundSite | undefined {
   const { declaration } = method;
-  const dims = bindDims(declaration.on, module, context.widthOf(module));
+  const dims = bindDims(declaration.on, module, (m) => context.widthOf(m));
   if (!dims || declaration.reading.length > 0) {
     if (declaration.reading.length > 0) context.diagnostics.report("A0109", { at: where, what: "a method that reads a second site" });
     else

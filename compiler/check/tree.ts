@@ -11,7 +11,7 @@ import type { DimParam, Expr, Param, Statement, TypeExpr } from "../syntax/ast.t
 import { matchArguments } from "./arguments.ts";
 import type { StaticEvaluator } from "./configs.ts";
 import { Scope } from "./scope.ts";
-import { describe, kindOfModule, moduleAt, show, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
+import { describe, moduleAt, show, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
 
 type Members = Map<string, ModuleInstance | readonly ModuleInstance[]>;
 type Building = ModuleInstance & { readonly children: Members; readonly params: Map<string, ParamInstance> };
@@ -182,21 +182,6 @@ export class TreeBuilder {
     else if (v.kind !== "poison") this.evaluator.diagnostics.report("A0204", { at: e.span, expected: "Int", found: describe(v) });
     return undefined;
   }
-}
-
-/** The last dim of what a module's forward rule yields, from its declared result; undefined when it says none. */
-export function widthOf(module: ModuleInstance, evaluator: StaticEvaluator): WDim | undefined {
-  const rule = module.declared?.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
-  const last = rule?.kind === "ForwardStmt" ? rule.results[0]?.type?.dims.at(-1)?.value : undefined;
-  const known = last?.kind === "Ref" ? module.scope.lookup(last.name) : last && evaluator.evaluate(last, module.scope);
-  if (known?.kind === "int") return { dim: constant(known.value), because: known.because };
-  // A block that keeps the width of its input: that of the first norm or map inside it.
-  for (const child of module.children.values()) {
-    if (Array.isArray(child)) continue;
-    const c = child as ModuleInstance;
-    if (kindOfModule(c) !== "module" && c.dims.length === 1) return c.dims[0];
-  }
-  return undefined;
 }
 
 const join = (a: string, b: string): string => (a === "" ? b : `${a}.${b}`);

@@ -22,8 +22,8 @@ export interface ElaboratedModel { readonly graph: Graph; readonly inputs: reado
 /** The name of the dim that counts rows in the states. */
 const past = "P";
 
-/** Undefined after a report. */
-export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics): ElaboratedModel | undefined {
+/** Undefined after a report. `watch` sees what each module yields; then nothing is placed. */
+export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, watch?: (module: ModuleInstance, value: Value) => void): ElaboratedModel | undefined {
   const { root, architecture } = model.base;
   const rule = architecture.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
   if (rule?.kind !== "ForwardStmt") {
@@ -32,7 +32,15 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics): 
   }
   const builder = new GraphBuilder();
   const interpreter = new Interpreter(diagnostics, builder);
-  if (adaptersOf(model.adapters).length > 0) interpreter.placement = new AdapterPlacement(model.adapters, interpreter);
+  if (watch)
+    interpreter.placement = {
+      call: (module, args, forward) => {
+        const value = forward(args);
+        watch(module, value);
+        return value;
+      },
+    };
+  else if (adaptersOf(model.adapters).length > 0) interpreter.placement = new AdapterPlacement(model.adapters, interpreter);
   const scope = root.scope.child();
   const inputs: ModelInput[] = [], values: Value[] = [];
   for (const p of rule.params) {
