@@ -5,8 +5,9 @@
 import { constantOf, product, type Dim } from "../../../ir/dim.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import type { RegionOf } from "../../passes/regions.ts";
-import { add, bin, dimExpr, div, f32Max, float, fma, int, laneSum, load, min, mul, select, splat, storeStmt, sub, un } from "../kernel-build.ts";
+import { add, bin, boolean, dimExpr, div, eq, f32Max, float, fma, int, laneSum, load, min, mul, select, splat, storeStmt, sub, un } from "../kernel-build.ts";
 import { dotIndices } from "../elemental-loops.ts";
+import { uniformValue } from "../elementwise.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { storeTile } from "./dot.ts";
 import { Unfit, type CpuEmitter } from "./emitter.ts";
@@ -36,36 +37,61 @@ export function attentionRegion(e: CpuEmitter, region: RegionOf<"attention">): v
     });
     e.loop("d", int(width), (d) => e.push(storeStmt(sums, d, splat(float(0)))), { step: 4 });
     const top = e.mutable("top", float(-f32Max)), sum = e.mutable("total", float(0));
-    e.loop("t", total, (t0) => {
-      const n = e.name(min(sub(total, t0), int(block)), "n");
-      const b: Block = { scores, result, index, t0, n, total, keys, depth, width, query, weights, sums };
-      products(e, region, b);
-      const best = e.mutable("best", top);
-      e.loop("j", n, (j) => {
-        const t = e.nameIndex(add(t0, j), keys);
-        const value = e.nameHere(load(weights, j));
-        e.override(region.product, () => value);
-        const score = e.nameHere(e.resolve(e.node(region.softmax).inputs[0]!, [...index, t]));
-        e.push(storeStmt(weights, j, score));
-        e.set(best, bin("max", best, score));
-      });
-      const scale = e.nameHere(un("exp", sub(top, best)));
-      e.set(top, best);
-      e.loop("d", int(width), (d) => e.push(storeStmt(sums, d, mul(load(sums, d, "f32", 4), splat(scale)))), { step: 4 });
-      const part = e.mutable("part", splat(float(0)));
-      e.loop("j", n, (j) => {
-        const inside = bin("lt", add(splat(j), iota4), splat(n));
-        const p = e.nameHere(un("exp", sub(select(inside, load(weights, j, "f32", 4), splat(float(-f32Max))), splat(top))));
-        e.push(storeStmt(weights, j, p));
-        e.set(part, add(part, p));
-      }, { step: 4 });
-      e.set(sum, add(mul(sum, scale), laneSum(part)));
-      addValues(e, region, b);
-    }, { step: block, upper: keys });
+    const mask = maskOf(e, region);
+    const overKeys = (all: Expr): void =>
+      e.loop("t", total, (t0) => {
+        const n = e.name(min(sub(total, t0), int(block)), "n");
+        const b: Block = { scores, result, index, t0, n, total, keys, depth, width, query, weights, sums, top, sum };
+        if (mask === undefined) return addBlock(e, region, b);
+        const seen = e.mutable("seen", all);
+        e.loop("j", n, (j) => e.set(seen, bin("or", seen, e.resolve(mask, [...index, e.nameIndex(add(t0, j), keys)]))));
+        e.when(seen, () => addBlock(e, region, b));
+      }, { step: block, upper: keys });
+    overKeys(boolean(mask === undefined));
+    // A row that sees nothing weighs all keys alike.
+    if (mask !== undefined) e.when(eq(sum, float(0)), () => overKeys(boolean(true)));
     const scale = e.nameHere(div(float(1), sum));
     e.override(region.result, (to, lanes) => mul(load(sums, to[to.length - 1]!, "f32", lanes), lanes === 4 ? splat(scale) : scale));
     e.loop("d", int(width), (d) => storeTile(e, region.outputs[0]!, new Set([region.result]), index, d, 4), { step: 4, upper: [{ coef: width, factors: [] }] });
   });
+}
+
+/**
+ * The condition under which a key counts, when all others get a score so low that they weigh nothing beside it: blocks
+ * without such a key are left out.
+ */
+function maskOf(e: CpuEmitter, region: RegionOf<"attention">): NodeId | undefined {
+  const score = e.node(e.node(region.softmax).inputs[0]!);
+  if (score.op !== "select") return undefined;
+  const low = uniformValue(e.graph, new Map(e.graph.nodes.map((n) => [n.id, n])), score.inputs[2]!);
+  return low !== undefined && low <= -1e38 ? score.inputs[0] : undefined;
+}
+
+/** One block of keys: scores, their maximum, weights, and the sums of weights and of weighted values. */
+function addBlock(e: CpuEmitter, region: RegionOf<"attention">, b: Block): void {
+  const { index, t0, n, keys, width, weights, sums, top, sum } = b;
+  products(e, region, b);
+  const best = e.mutable("best", top);
+  e.loop("j", n, (j) => {
+    const t = e.nameIndex(add(t0, j), keys);
+    const value = e.nameHere(load(weights, j));
+    e.override(region.product, () => value);
+    const score = e.nameHere(e.resolve(e.node(region.softmax).inputs[0]!, [...index, t]));
+    e.push(storeStmt(weights, j, score));
+    e.set(best, bin("max", best, score));
+  });
+  const scale = e.nameHere(un("exp", sub(top, best)));
+  e.set(top, best);
+  e.loop("d", int(width), (d) => e.push(storeStmt(sums, d, mul(load(sums, d, "f32", 4), splat(scale)))), { step: 4 });
+  const part = e.mutable("part", splat(float(0)));
+  e.loop("j", n, (j) => {
+    const inside = bin("lt", add(splat(j), iota4), splat(n));
+    const p = e.nameHere(un("exp", sub(select(inside, load(weights, j, "f32", 4), splat(float(-f32Max))), splat(top))));
+    e.push(storeStmt(weights, j, p));
+    e.set(part, add(part, p));
+  }, { step: 4 });
+  e.set(sum, add(mul(sum, scale), laneSum(part)));
+  addValues(e, region, b);
 }
 
 interface Block {
@@ -73,6 +99,8 @@ interface Block {
   readonly index: readonly Expr[]; readonly t0: Expr; readonly n: Expr; readonly total: Expr; readonly keys: Dim;
   readonly depth: number; readonly width: number;
   readonly query: string; readonly weights: string; readonly sums: string;
+  /** Running maximum of the scores and sum of the weights. */
+  readonly top: Expr; readonly sum: Expr;
 }
 
 const iota4: Expr = { k: "vec", type: { scalar: "i32", lanes: 4 }, parts: [0, 1, 2, 3].map((n) => int(n)) };
