@@ -10,7 +10,7 @@ export async function run(_args: readonly string[], options: Options, console: C
   const found: Found[] = [];
   for (const name of ["webgpu", "cpu", "reference", "auto"] as const) found.push(await look(name));
   if (options.json === true) {
-    console.out(`${JSON.stringify(found.map(({ name, info, note }) => ({ name, available: info !== undefined, note, ...info })), null, 2)}\n`);
+    console.out(`${JSON.stringify(found.map(({ name, info, note }) => ({ device: name, available: info !== undefined, note, ...(info ? { ...info, adapter: info.name, name: undefined } : {}) })), null, 2)}\n`);
     return;
   }
   for (const { name, info, note } of found) {

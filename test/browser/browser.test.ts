@@ -23,6 +23,8 @@ describe.skipIf(path === undefined)(`in Chromium${path === undefined ? " (skippe
     browser = await launch(path ?? "");
     page = await browser.newPage();
     await page.goto(`${server.url}/`);
+    await page.addScriptTag({ type: "module", content: 'import * as adapt from "/dist/browser.js"; globalThis.adapt = adapt;' });
+    await page.waitForFunction(() => "adapt" in globalThis);
   });
   afterAll(async () => {
     await browser?.close();
@@ -31,7 +33,7 @@ describe.skipIf(path === undefined)(`in Chromium${path === undefined ? " (skippe
 
   const compute = (device: DeviceName, spec = "/examples/lantern.adapt", model = "lantern_scripture"): Promise<Computed> =>
     page.evaluate(async ([device, spec, model, ids]) => {
-      const { open } = (await import(/* @vite-ignore */ new URL("/dist/browser.js", location.href).href)) as typeof Adapt;
+      const { open } = (globalThis as unknown as { adapt: typeof Adapt }).adapt;
       const session = await open(spec, { device, model });
       const input = { dtype: "i32" as const, shape: [1, ids.length], data: Int32Array.from(ids) };
       const { logits } = await session.run({ input_ids: input }, { outputs: ["logits"] });
@@ -69,7 +71,7 @@ describe.skipIf(path === undefined)(`in Chromium${path === undefined ? " (skippe
 
   test("errors have their code and place", async () => {
     const message = await page.evaluate(async () => {
-      const { open } = (await import(/* @vite-ignore */ new URL("/dist/browser.js", location.href).href)) as typeof Adapt;
+      const { open } = (globalThis as unknown as { adapt: typeof Adapt }).adapt;
       return open("/examples/nowhere.adapt").then(() => "opened", (e: unknown) => String(e));
     });
     expect(message).toMatch(/A0101/);

@@ -226,7 +226,7 @@ describe("explain and devices", () => {
     const { code, out } = adapt(["devices"]);
     expect(code).toBe(0);
     expect(out).toMatch(/^webgpu .*\ncpu .*\nreference .*\nauto .*\n$/);
-    expect((JSON.parse(adapt(["devices", "--json"]).out) as { name: string }[]).map((d) => d.name)).toEqual(["webgpu", "cpu", "reference", "auto"]);
+    expect((JSON.parse(adapt(["devices", "--json"]).out) as { device: string }[]).map((d) => d.device)).toEqual(["webgpu", "cpu", "reference", "auto"]);
   });
 });
 
