@@ -8,8 +8,12 @@ import type { ModelPlan, Plan, Program as DeviceProgram } from "../runtime/plan.
 import { placeOf } from "./base/lines.ts";
 import type { Span } from "./base/source.ts";
 import { adaptersOf, showTerm } from "./check/composition.ts";
+import { kvPreserving } from "./check/kv-preserving.ts";
 import type { PlacedAdapter } from "./check/placement.ts";
 import { inferProperties } from "./check/properties.ts";
+import type { Base } from "./check/values.ts";
+import { Diagnostics } from "./diagnostics/diagnostic.ts";
+import { elaborateModel } from "./elaborate/model.ts";
 import type { Program } from "./program.ts";
 
 export interface Explanation { readonly models: readonly ModelExplanation[] }
@@ -48,6 +52,7 @@ export interface DeviceExplanation {
 const prefill = { B: 1, S: 128, P: 0, T: 128, C: 128 }, decode = { B: 1, S: 1, P: 127, T: 128, C: 128 };
 
 export function explainProgram(program: Program, plan: Plan, decisions: Readonly<Record<string, readonly string[]>> = {}): Explanation {
+  const keys = new KeyReader();
   return {
     models: program.models.flatMap(({ name, model }) => {
       const planned = plan.models[name];
@@ -56,7 +61,7 @@ export function explainProgram(program: Program, plan: Plan, decisions: Readonly
       return [{
         name, base: model.base.name, composition: showTerm(model.adapters),
         parameters: { base: parameterCount(planned.graph, new Set([model.base.name])), adapters: parameterCount(planned.graph, new Set(adapters.map((a) => a.source))) },
-        adapters: adapters.map(explainAdapter), decisions: decisions[name] ?? [],
+        adapters: adapters.map((a) => explainAdapter(a, keys)), decisions: decisions[name] ?? [],
         work: [
           { call: "prefill of 128 tokens", ...workOf(planned.graph, prefill) },
           { call: "decode of one token after 127", ...workOf(planned.graph, decode) },
@@ -67,7 +72,7 @@ export function explainProgram(program: Program, plan: Plan, decisions: Readonly
   };
 }
 
-function explainAdapter(adapter: PlacedAdapter): AdapterExplanation {
+function explainAdapter(adapter: PlacedAdapter, keys: KeyReader): AdapterExplanation {
   const groups = new Map<string, { pattern: string; count: number; method: string; arguments: string }>();
   for (const site of adapter.sites) {
     const method = site.method.declaration.name.text, args = [...site.args].map(([k, v]) => `${k}: ${"value" in v ? String(v.value) : v.kind}`).join(", ");
@@ -76,7 +81,7 @@ function explainAdapter(adapter: PlacedAdapter): AdapterExplanation {
     groups.set(key, { ...group, count: group.count + 1 });
   }
   const parameters = [...adapter.header.tensors.values()].reduce((n, t) => n + t.shape.reduce((a, b) => a * b, 1), 0);
-  return { name: adapter.name, directory: adapter.header.path, parameters, sites: [...groups.values()], properties: propertiesOf(adapter) };
+  return { name: adapter.name, directory: adapter.header.path, parameters, sites: [...groups.values()], properties: [...propertiesOf(adapter), keys.property(adapter)] };
 }
 
 /** Properties of the adapter's methods, each with the place in the library that is the reason. */
@@ -86,7 +91,13 @@ function propertiesOf(adapter: PlacedAdapter): AdapterExplanation["properties"] 
     const { declaration } = site.method;
     if (seen.has(declaration.name.text)) return [];
     seen.add(declaration.name.text);
-    const found = inferProperties(declaration, { args: new Map([...site.args].map(([k, v]) => [k, "value" in v ? v.value : undefined])) });
+    const found = inferProperties(declaration, {
+      args: new Map([...site.args].map(([k, v]) => [k, "value" in v ? v.value : undefined])), dims: new Map([...site.dims].map(([k, d]) => [k, d.dim])),
+      functionOf: (name) => {
+        const f = site.scope.lookup(name);
+        return f?.kind === "declared" && f.declared.declaration.kind === "Function" ? f.declared.declaration : undefined;
+      },
+    });
     const rows: [string, string, Span][] = [
       ["foldable", found.foldable.value === false ? "no" : found.foldable.value, found.foldable.because],
       ["additive", found.additive.value ? "yes" : "no", found.additive.because],
@@ -96,6 +107,20 @@ function propertiesOf(adapter: PlacedAdapter): AdapterExplanation["properties"] 
     ];
     return rows.map(([property, value, because]) => ({ property, value, because: place(because) }));
   });
+}
+
+/** Whether keys and values stay the base's, over the graph of each base. */
+class KeyReader {
+  private readonly graphs = new Map<Base, Graph | undefined>();
+
+  property(adapter: PlacedAdapter): AdapterExplanation["properties"][number] {
+    const { base } = adapter;
+    if (!this.graphs.has(base)) this.graphs.set(base, elaborateModel({ base, adapters: { kind: "none", span: base.because }, span: base.because }, new Diagnostics())?.graph);
+    const graph = this.graphs.get(base);
+    const found = graph && kvPreserving(graph, [...adapter.sites, ...adapter.replacements].map((s) => s.module.key));
+    if (!found) return { property: "kv_preserving", value: "unknown", because: "" };
+    return { property: "kv_preserving", value: found.value ? "yes" : "no", because: found.value ? "no write reaches a key or value" : `${found.from} reaches what ${found.at} remembers` };
+  }
 }
 
 function place(span: Span): string {
