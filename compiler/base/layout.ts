@@ -43,7 +43,8 @@ export function join(separator: Doc, docs: readonly Doc[]): Doc {
   return docs.flatMap((doc, i) => (i === 0 ? [doc] : [separator, doc]));
 }
 
-function mustBreak(doc: Doc): boolean {
+/** Whether a document can only be laid out on several lines. */
+export function mustBreak(doc: Doc): boolean {
   if (typeof doc === "string") return false;
   if (!("kind" in doc)) return doc.some(mustBreak);
   switch (doc.kind) {

@@ -1,6 +1,6 @@
 /** Expressions and types as documents. */
 import { precedence } from "../../grammar/tokens.ts";
-import { group, hardLine, ifBroken, join, line, nest, softLine, type Doc } from "../base/layout.ts";
+import { group, hardLine, ifBroken, join, line, mustBreak, nest, softLine, type Doc } from "../base/layout.ts";
 import type { SourceFile, Span } from "../base/source.ts";
 import type * as ast from "./ast.ts";
 import type { Comments } from "./comments.ts";
@@ -17,7 +17,7 @@ export class ExpressionPrinter {
   // ---------------------------------------------------------------- parts of declarations
 
   param(param: ast.Param): Doc {
-    return [param.name.text, param.type ? [": ", this.type(param.type)] : "", param.default ? [" = ", this.expression(param.default)] : ""];
+    return [param.name.text, param.type ? [": ", this.type(param.type)] : "", param.default ? this.value(param.default) : ""];
   }
 
   binder(binder: ast.Binder): Doc {
@@ -29,7 +29,12 @@ export class ExpressionPrinter {
     return ["[", ...dims.map((dim, i) => `${i === 0 ? "" : dim.arrow ? " -> " : ", "}${dim.name.text}`), "]"];
   }
 
+  /** Most of a type stands on one line, so comments inside it come before it. */
   type(type: ast.TypeExpr): Doc {
+    return [...this.#comments.leading(type.span.end), this.#type(type)];
+  }
+
+  #type(type: ast.TypeExpr): Doc {
     if (type.kind === "ShapeType") return [this.#dims(type.dims, true), type.dtype ? ` ${type.dtype.text}` : ""];
     return [
       type.name.text, this.#dims(type.dims, this.#file.text[type.name.span.end] === "[" && type.dims.length > 0),
@@ -78,7 +83,7 @@ export class ExpressionPrinter {
     if (inside.length === 0 && rest.length === 0) return open + close;
     const edge = open === "{" ? line : softLine;
     const rows = rest.map((row, i) => (i === 0 && inside.length === 0 ? row : [hardLine, row]));
-    return group([open, nest(edge, ...inside, ...rows), edge, close], broken);
+    return group([open, nest(edge, ...inside, ...rows), edge, close], broken || rest.length > 0);
   }
 
   args(args: readonly ast.Argument[], end: number): Doc {
@@ -102,8 +107,14 @@ export class ExpressionPrinter {
 
   // ---------------------------------------------------------------- expressions
 
+  /** ` = value`; below the sign when comments stand before the value. */
+  value(expr: ast.Expr): Doc {
+    return this.#comments.pending(expr.span.start) ? [" =", nest(hardLine, this.expression(expr))] : [" = ", this.expression(expr)];
+  }
+
   expression(expr: ast.Expr): Doc {
-    const leading = this.#comments.leading(expr.span.start);
+    // A range stays on one line, so comments inside it come before it.
+    const leading = this.#comments.leading(expr.kind === "Range" ? expr.span.end : expr.span.start);
     return leading.length > 0 ? [...leading, this.#bare(expr)] : this.#bare(expr);
   }
 
@@ -257,7 +268,10 @@ const holding = new Set<ast.ExprKind>(["Switch", "List", "Braced", "Braces", "Pa
 
 /** As many items to a line as fit. */
 export function fill(docs: readonly Doc[]): Doc {
-  return docs.map((doc, i) => (i === 0 ? doc : [",", group(line), doc]));
+  return docs.map((doc, i) => {
+    if (i === 0) return doc;
+    return [",", mustBreak(doc) || mustBreak(docs[i - 1] ?? "") ? hardLine : group(line), doc];
+  });
 }
 
 const fixedPlaces = { "each site": "at each site", once: "once", "earlier pass": "from pass" } as const;

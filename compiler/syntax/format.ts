@@ -97,29 +97,29 @@ class FilePrinter {
     const name = declaration.name.text;
     switch (declaration.kind) {
       case "Base": case "Adapter": case "Model": case "RouterInstance": case "GeneratorInstance":
-        return [`${valueWords[declaration.kind]} ${name} = `, e.expression(declaration.value)];
+        return [`${valueWords[declaration.kind]} ${name}`, e.value(declaration.value)];
       case "Input": return [`input ${name}: `, e.type(declaration.type)];
-      case "Let": return [`let ${name}`, declaration.type ? [": ", e.type(declaration.type)] : "", " = ", e.expression(declaration.value)];
+      case "Let": return [`let ${name}`, declaration.type ? [": ", e.type(declaration.type)] : "", e.value(declaration.value)];
       case "Method":
         return [
-          `method ${name}`, this.#params(declaration.params, declaration.on.span.start), " on ", e.binder(declaration.on),
+          `method ${name}`, this.#params(declaration.params, declaration.name.span.end), " on ", e.binder(declaration.on),
           declaration.reading.length > 0 ? [" reading ", join(", ", declaration.reading.map((one) => e.binder(one)))] : "", this.#block(declaration.body),
         ];
       case "RouterDecl":
         return [
-          `router ${name}`, this.#params(declaration.params, (declaration.count ?? declaration.at[0] ?? declaration.body).span.start),
+          `router ${name}`, this.#params(declaration.params, declaration.name.span.end),
           declaration.count ? ` over ${declaration.count.text}` : "", declaration.members ? ` ${declaration.members.text}` : "",
           declaration.at.length > 0 ? [" at ", join(", ", declaration.at.map((one) => e.binder(one)))] : "", this.#block(declaration.body),
         ];
       case "Merge":
         return [
-          `merge ${name}`, this.#params(declaration.params, declaration.count.span.start),
+          `merge ${name}`, this.#params(declaration.params, declaration.name.span.end),
           ` over ${declaration.count.text} ${declaration.space.text} ${declaration.member.text}`,
           declaration.weights ? ` with weights ${declaration.weights.text}` : "", this.#block(declaration.body),
         ];
       case "GeneratorDecl":
         return [
-          `generator ${name}`, this.#params(declaration.params, (declaration.keys[0] ?? declaration.on ?? declaration.body).span.start),
+          `generator ${name}`, this.#params(declaration.params, declaration.name.span.end),
           declaration.keys.length > 0 ? [" over ", join(", ", declaration.keys.map((one) => e.param(one)))] : "",
           declaration.on ? [" on ", e.binder(declaration.on)] : "", this.#block(declaration.body),
         ];
@@ -128,7 +128,7 @@ class FilePrinter {
         const hasParams = declaration.params.length > 0 || this.#file.text.slice(declaration.name.span.end, end).includes("(");
         return [
           `${declaration.kind === "Module" ? "module" : "architecture"} ${name}`, e.dimParams(declaration.dims),
-          hasParams ? this.#params(declaration.params, end) : "", declaration.role ? [": ", e.type(declaration.role)] : "", this.#block(declaration.body),
+          hasParams ? this.#params(declaration.params, declaration.name.span.end) : "", declaration.role ? [": ", e.type(declaration.role)] : "", this.#block(declaration.body),
         ];
       }
       case "Record": return [`record ${name}`, this.#block(declaration.body)];
@@ -137,10 +137,9 @@ class FilePrinter {
         return [`enum ${name} `, braces(cases, e.hasTrailingComma(declaration.span.end - 1))];
       }
       case "Function": {
-        const end = (declaration.result ?? declaration.value ?? declaration.body)?.span.start ?? declaration.span.end;
         return [
-          declaration.extern ? "extern " : "", `fn ${name}`, e.dimParams(declaration.dims), this.#params(declaration.params, end),
-          declaration.result ? [" -> ", e.type(declaration.result)] : "", declaration.value ? [" = ", e.expression(declaration.value)] : "",
+          declaration.extern ? "extern " : "", `fn ${name}`, e.dimParams(declaration.dims), this.#params(declaration.params, declaration.name.span.end),
+          declaration.result ? [" -> ", e.type(declaration.result)] : "", declaration.value ? e.value(declaration.value) : "",
           declaration.body ? this.#block(declaration.body) : "",
         ];
       }
@@ -149,12 +148,10 @@ class FilePrinter {
     }
   }
 
-  /** `before` is a place after the closing parenthesis, with nothing but blanks, words and signs between. */
-  #params(params: readonly ast.Param[], before: number): Doc {
+  /** `from` is a place before the opening parenthesis. */
+  #params(params: readonly ast.Param[], from: number): Doc {
     const docs = params.map((one): Doc => [...this.#leading(one.span), this.#expressions.param(one), this.#comments.trailing(one.span.end)]);
-    const from = params[params.length - 1]?.span.end ?? before;
-    const end = params.length === 0 ? before : this.#closing(from);
-    return this.#expressions.list("(", docs, ")", end);
+    return this.#expressions.list("(", docs, ")", this.#closing(params[params.length - 1]?.span.end ?? from));
   }
 
   /** The first closing parenthesis from an offset, comments aside. */
@@ -190,7 +187,7 @@ class FilePrinter {
         return [`param ${statement.name.text}: `, e.type(statement.type), statement.init ? [" init ", e.expression(statement.init)] : "", condition()];
       case "LetStmt":
         return [
-          `let ${statement.names.map((one) => one.text).join(", ")}`, statement.type ? [": ", e.type(statement.type)] : "", " = ", e.expression(statement.value),
+          `let ${statement.names.map((one) => one.text).join(", ")}`, statement.type ? [": ", e.type(statement.type)] : "", e.value(statement.value),
         ];
       case "AssignStmt":
         return [
@@ -201,12 +198,12 @@ class FilePrinter {
         return [
           `${statement.path.map((one) => one.text).join(".")}: `, e.type(statement.type),
           statement.value
-            ? statement.condition ? [" =", group(nest(line, e.expression(statement.value), condition()))] : [" = ", e.expression(statement.value)]
+            ? statement.condition ? [" =", group(nest(line, e.expression(statement.value), condition()))] : e.value(statement.value)
             : condition(),
         ];
       case "ForwardStmt":
         return [
-          statement.name.text, e.dimParams(statement.dims), this.#params(statement.params, (statement.results[0] ?? statement.body).span.start),
+          statement.name.text, e.dimParams(statement.dims), this.#params(statement.params, statement.name.span.end),
           statement.results.length > 0 ? [" -> ", group(nest(join([",", line], statement.results.map((one) => this.#result(one)))))] : "", this.#block(statement.body),
         ];
       case "ForStmt":
@@ -218,7 +215,7 @@ class FilePrinter {
         return [
           statement.word.text,
           statement.operands.length > 0 ? [" ", nest(fill(statement.operands.map((one) => e.expression(one))))] : "",
-          statement.value ? [" = ", e.expression(statement.value)] : "", condition(),
+          statement.value ? e.value(statement.value) : "", condition(),
         ];
     }
   }

@@ -61,7 +61,6 @@ function closedFrom(open: readonly IToken[], closer: IToken): number {
 function startsItem(tokens: readonly IToken[], i: number, open: readonly IToken[]): boolean {
   const token = tokens[i];
   const before = tokens[i - 1];
-  const after = tokens[i + 1];
   if (!token || !before || before.endLine === token.startLine) return false;
   if (open.length > 0) return token.startColumn === 1 && surelyDeclaration(tokens, i, open);
   if (isPreamble(tokens, i)) return true;
@@ -69,7 +68,7 @@ function startsItem(tokens: readonly IToken[], i: number, open: readonly IToken[
   if (type === Kw.export || type === Kw.import || type === Kw.edition) return true;
   const goesOn = continuing.has(before.tokenType);
   if (declarationTypes.has(type) || outerTypes.has(type)) {
-    return !goesOn || (before.tokenType !== Kw.export && before.tokenType !== Kw.extern && after !== undefined && tokenMatcher(after, t.Word) && after.startLine === token.startLine);
+    return !goesOn || (before.tokenType !== Kw.export && before.tokenType !== Kw.extern && surelyDeclaration(tokens, i, []));
   }
   return !goesOn && tokenMatcher(token, t.Word) && !infixWords.has(type);
 }
@@ -82,7 +81,7 @@ function isPreamble(tokens: readonly IToken[], i: number): boolean {
   return token?.tokenType === t.At && after !== undefined && tokenMatcher(after, t.Word) && after.startOffset === token.startOffset + 1;
 }
 
-/** Inside open brackets, at the first column, only what cannot be a statement begins a declaration. */
+/** Inside open brackets, and after a sign that goes on, only what cannot be a statement or a value begins a declaration. */
 function surelyDeclaration(tokens: readonly IToken[], i: number, open: readonly IToken[]): boolean {
   const [first, second, third] = [tokens[i], tokens[i + 1], tokens[i + 2]];
   if (!first || !second) return false;
