@@ -40,7 +40,7 @@ test("runs the README's examples where it is installed", { timeout: 600_000 }, (
   const shown = spawnSync("bash", ["-c", installed], { cwd: home, encoding: "utf8", timeout: 300_000 });
   expect(shown.status, shown.stderr).toBe(0);
   for (const model of ["lantern", "lantern_scripture", "lantern_code", "lantern_cynic"]) expect(shown.stdout).toContain(`--- ${model}\nAnd he said unto them,`);
-  expect(shown.stdout).toMatch(/^device: (cpu|webgpu) /m);
+  expect(shown.stdout).toMatch(/^device: (cpu|webgpu), /m);
   expect(shown.stdout).toMatch(/^lantern_scripture +[\d.]+ +[\d.]+/m);
 
   const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1]?.replace('"examples/', '"node_modules/adapt-lang/examples/');

@@ -13,7 +13,7 @@ const devices: readonly DeviceName[] = ["reference", "cpu", "webgpu"];
 const chosen = process.env.GOLDEN ? new RegExp(process.env.GOLDEN) : /./;
 
 describe.each(devices)("%s", (device) => {
-  test.each(goldenCases().filter((c) => chosen.test(c.name)))("$name", async ({ name, folder: from, spec }) => {
+  test.each(goldenCases().filter((c) => chosen.test(c.name)))("$name", { timeout: 180_000 }, async ({ name, folder: from, spec }) => {
     const file = join(folder, `${name.replaceAll("/", "-")}-${device}.adapt`);
     writeFileSync(file, spec);
     const inputs = readTensors(join(from, "inputs.safetensors")), want = readTensors(join(from, "expected.safetensors"));
