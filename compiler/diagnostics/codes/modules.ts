@@ -80,7 +80,7 @@ Bases, adapters, models, routers, merges and types are different things; the pla
     body: p.body ?? "This is part of the language and was read, but this version of Adapt cannot run it.",
     help: p.help,
   }), `
-The language says more than this version can run. What is missing is refused, never ignored; \`docs/language.md\` has the table.
+The language says more than this version can run. What is missing is refused, never ignored; \`ARCHITECTURE.md\` has the table.
 `),
 
   A0110: warning("Adapter is never used", (p: { at: Span; name: string }) => ({
