@@ -20,7 +20,7 @@ import { CpuCodegen } from "./codegen/cpu/program.ts";
 import { gpuProgram } from "./codegen/gpu/program.ts";
 import type { Diagnostics } from "./diagnostics/diagnostic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
-import { scheduleByNode } from "./passes/node-schedule.ts";
+import { schedule as makeSchedule } from "./passes/schedule.ts";
 import { assemblePlan, type PlannedModel } from "./plan.ts";
 import type { ExportedModel, Program } from "./program.ts";
 
@@ -89,7 +89,7 @@ function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: 
     const { targets = [], cpu } = options;
     if (targets.length === 0) return model;
     stage = "schedule";
-    const schedule = scheduleByNode(graph);
+    const schedule = makeSchedule(graph);
     stage = "generate";
     const programs = { ...(targets.includes("webgpu") ? { webgpu: gpuProgram(schedule) } : {}), ...(cpu ? { cpu: cpu.add(schedule) } : {}) };
     return { ...model, weights: schedule.weights, programs };
