@@ -25,7 +25,7 @@ interface Group {
 /** Throws `Unfit` where a product is none with a const matrix. */
 export function dotRegion(e: CpuEmitter, region: RegionOf<"dot">): void {
   const groups: Group[] = [];
-  for (const group of region.groups) {
+  for (const group of withAllOutputs(e, region)) {
     const n = constantOf(group.n);
     const ids = [...group.members, ...sideDots(e, group)];
     const products = ids.map((id) => panelProduct(e, id));
@@ -33,6 +33,15 @@ export function dotRegion(e: CpuEmitter, region: RegionOf<"dot">): void {
     groups.push({ group, n, products: products as PanelProduct[], panels: panelsOf(n) });
   }
   new DotKernel(e, region, groups).build();
+}
+
+/** Groups that also store what the region stores beyond their outputs: values on the way to them. */
+function withAllOutputs(e: CpuEmitter, region: RegionOf<"dot">): DotGroup[] {
+  const known = new Set(region.groups.flatMap((g) => g.outputs));
+  const more = region.outputs.filter((id) => !known.has(id));
+  const owner = new Map(more.map((id) => [id, region.groups.find((g) => e.reaches(id, new Set(g.members)))]));
+  if ([...owner.values()].includes(undefined)) throw new Unfit("an output belongs to no group");
+  return region.groups.map((g) => ({ ...g, outputs: [...g.outputs, ...more.filter((id) => owner.get(id) === g)] }));
 }
 
 /** Products inside the epilogue that are not members. */

@@ -110,7 +110,7 @@ export class CpuEmitter extends Emitter {
   forward(output: NodeId, base: ReadonlySet<NodeId>, index: readonly Expr[]): { readonly index: Expr[]; readonly wide: boolean } | undefined {
     const node = this.node(output);
     if (base.has(output)) return { index: [...index], wide: isWide(node.type.shape) };
-    const from = node.inputs.find((i) => this.#reaches(i, base));
+    const from = node.inputs.find((i) => this.reaches(i, base));
     const inner = from === undefined ? undefined : this.forward(from, base, index);
     if (from === undefined || !inner) return undefined;
     const before = this.node(from).type.shape, after = node.type.shape;
@@ -120,9 +120,10 @@ export class CpuEmitter extends Emitter {
     return before.length === after.length && before.every((d, i) => equal(d, after[i]!)) ? inner : undefined;
   }
 
-  #reaches(id: NodeId, base: ReadonlySet<NodeId>): boolean {
+  /** Whether a node of the region is computed from one of `base`. */
+  reaches(id: NodeId, base: ReadonlySet<NodeId>): boolean {
     if (base.has(id)) return true;
-    return this.#inside.has(id) && this.node(id).inputs.some((i) => this.#reaches(i, base));
+    return this.#inside.has(id) && this.node(id).inputs.some((i) => this.reaches(i, base));
   }
 
   /**
