@@ -12,11 +12,11 @@ import type { WeightSource } from "../../runtime/device.ts";
 import type { ModelPlan, PlanState } from "../../runtime/plan.ts";
 
 /** One region a node, except that attention and products with weights get their own kinds. */
-export function simpleSchedule(graph: Graph, options: { readonly plain?: boolean } = {}): Schedule {
+export function simpleSchedule(graph: Graph): Schedule {
   const a = analyse(graph);
   const regions: Region[] = [];
   const taken = new Set<NodeId>();
-  const attentions = options.plain ? [] : graph.nodes.flatMap((n) => (n.op === "softmax" ? matchAttention(a, n as NodeOf<"softmax">) ?? [] : []));
+  const attentions = graph.nodes.flatMap((n) => (n.op === "softmax" ? matchAttention(a, n as NodeOf<"softmax">) ?? [] : []));
   for (const m of attentions) m.nodes.forEach((id) => taken.add(id));
   for (const n of graph.nodes) {
     const id = regions.length;
@@ -26,7 +26,7 @@ export function simpleSchedule(graph: Graph, options: { readonly plain?: boolean
       regions.push({ id, kind: "attention", nodes, outputs: [output], ...rest });
     } else if (a.consts[n.id] || n.op === "input" || taken.has(n.id)) {
       continue;
-    } else if (!options.plain && isLinear(a, n)) {
+    } else if (isLinear(a, n)) {
       const shape = graph.nodes[n.inputs[0]!]!.type.shape;
       const group = { members: [n.id], n: n.type.shape.at(-1)!, outputs: [n.id] };
       regions.push({ id, kind: "dot", nodes: [n.id], outputs: [n.id], lhs: n.inputs[0]!, rows: shape.slice(0, -1), k: shape.at(-1)!, groups: [group] });

@@ -1,12 +1,15 @@
 /** The CPU schedules and the cpu device, against the evaluator, with one and two threads. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fuse } from "../../compiler/passes/fuse.ts";
+import { scheduleByNode } from "../../compiler/passes/node-schedule.ts";
+import type { Schedule } from "../../compiler/passes/regions.ts";
 import { evaluate } from "../../ir/evaluate.ts";
 import type { Graph } from "../../ir/graph.ts";
 import type { TensorValue } from "../../ir/tensor.ts";
 import { nodeCpu } from "../../runtime/cpu/node-cpu.ts";
 import type { Device, Tensor } from "../../runtime/device.ts";
 import { decoderInputs, layerGraph, paramsOf } from "../ir/helpers.ts";
-import { planOf, simpleSchedule, weightsOf } from "./cpu-schedule.ts";
+import { planOf, simpleSchedule, weightsOf, withMemory } from "./cpu-schedule.ts";
 
 const tensors = (inputs: ReturnType<typeof decoderInputs>): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(inputs).map(([k, v]) => [k, { dtype: "i32", ...v }]));
@@ -19,9 +22,9 @@ function closeTo(got: Tensor, want: TensorValue, bound = 2e-5): void {
 }
 
 /** Prefill, then a few rows more, on the device and in the evaluator. */
-async function decode(device: Device, graph: Graph, plain = false): Promise<void> {
+async function decode(device: Device, graph: Graph, schedule: (g: Graph) => Schedule): Promise<void> {
   const params = paramsOf(graph);
-  const { plan, wasm } = planOf(simpleSchedule(graph, { plain }));
+  const { plan, wasm } = planOf(schedule(graph));
   const model = await device.load(plan, weightsOf(graph, params), wasm);
   const state = model.newState(2, 4);
   let states = {}, past = 0;
@@ -44,13 +47,16 @@ describe.each([1, 2, 3])("cpu with %i threads", (threads) => {
   });
   afterAll(() => device.dispose());
 
-  test.each([
-    ["plain", { layers: 1 }, true],
-    ["groups as an axis", { layers: 2 }, false],
-    ["repeated heads, biases", { groups: "repeat", bias: true }, false],
-    ["low-rank side paths, window", { rank: 4, window: 3 }, false],
-    ["wider", { width: 64, heads: 4, kvHeads: 1, hidden: 96, vocabulary: 40 }, false],
-  ] as const)("decodes: %s", async (_, options, plain) => decode(device, layerGraph(options), plain));
+  const schedules = { "a node a region": scheduleByNode, simple: simpleSchedule, fused: (g: Graph) => withMemory(g, fuse(g)) };
+  describe.each(Object.entries(schedules))("%s", (_, schedule) => {
+    test.each([
+      ["two layers", { layers: 2 }],
+      ["repeated heads, biases", { groups: "repeat", bias: true }],
+      ["low-rank side paths, window", { rank: 4, window: 3 }],
+      ["wider, low-rank", { width: 64, heads: 4, kvHeads: 1, hidden: 96, vocabulary: 40, rank: 4 }],
+      ["wide", { width: 64, heads: 2, kvHeads: 2, hidden: 160, vocabulary: 37 }],
+    ] as const)("decodes: %s", async (_, options) => decode(device, layerGraph(options), schedule));
+  });
 
   test("computes only what is asked for", async () => {
     const graph = layerGraph({});
