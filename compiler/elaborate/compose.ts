@@ -224,7 +224,8 @@ class MethodRun {
     if (written === "weight" && map) delta ? this.deltaWeight(value) : this.setWeight(value);
     else if (written === "bias" && map) this.setBias(value, delta);
     else if ((written === "out" || isBound) && !delta) this.setValue(value);
-    else this.cannot(target, `\`${written}\` cannot be written by this method.`);
+    else if (delta) this.cannot(target, `\`delta\` changes a map or its bias; for a value write \`${on.name.text} = ${on.name.text} + ..\`.`);
+    else this.cannot(target, `\`${on.name.text}\` has no part \`${written}\` that a method can set.`);
     this.bindPorts();
   }
 
@@ -276,7 +277,7 @@ class MethodRun {
     if (node === undefined) return;
     const shape = b.shapeOf(node), want = b.shapeOf(this.site.value);
     if (!sameShape(shape, want))
-      return diagnostics.report("A0310", { at: e.span, what: "this port", expected: showShape(want), found: showShape(shape), declared: this.placed.method.declaration.on.span });
+      return diagnostics.report("A0310", { at: e.span, label: "this changes the shape of the port", expected: showShape(want), found: showShape(shape), declared: this.placed.method.declaration.on.span });
     const before = this.state;
     const lost = { adapter: this.adapter.name, because: e.span };
     const pushed = once(() => this.pushedMap(e, before));

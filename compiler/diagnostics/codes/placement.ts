@@ -78,12 +78,13 @@ Each written site needs exactly one read site.
 Tied modules share one tensor.
 `),
 
-  A0310: error("Effect changes the shape", (p: { at: Span; what: string; expected: string; found: string; declared?: Span }) => ({
-    labels: [here(p.at, `${p.what} needs one shape`), ...there(p.declared, "changes the shape here")],
+  A0310: error("Effect changes the shape", (p: { at: Span; label: string; expected: string; found: string; declared?: Span; help?: string }) => ({
+    labels: [here(p.at, p.label), ...there(p.declared, "the port is bound here")],
     table: expectedFound(p.expected, p.found),
-    help: "use `then`, which lets the second see the first's output",
+    help: p.help,
   }), `
-Sums and weights of adapters add their effects on one value, so each must keep its shape.
+Whatever reads the port expects its shape, and sums and weights of adapters add their effects on one value; so each
+equation must keep the shape of the port it writes.
 `),
 
   A0311: error("Models are of different bases", (p: { at: Span; left: string; right: string; other?: Span }) => ({
