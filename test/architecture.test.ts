@@ -29,7 +29,7 @@ const layers: readonly { readonly layer: string; readonly may: readonly string[]
 
 /** The length a file may have; the exceptions are one class each, whose methods are one table. */
 const longest = 430;
-const longer: Readonly<Record<string, number>> = { "grammar/parser.ts": 1050, "compiler/codegen/wasm-function.ts": 500 };
+const longer: Readonly<Record<string, number>> = { "compiler/codegen/wasm-function.ts": 500 };
 
 interface Import { readonly file: string; readonly line: number; readonly to: string; readonly typeOnly: boolean; readonly dynamic: boolean }
 

@@ -60,42 +60,47 @@ interface Frame { readonly indent: number; readonly flat: boolean; readonly doc:
 
 /** The text of a document; every nesting indents by two. */
 export function print(doc: Doc, width = 80): string {
-  let out = "";
-  let column = 0;
+  const rows: string[] = [];
+  let row = "";
   let pending = "";
   const stack: Frame[] = [{ indent: 0, flat: false, doc }];
   for (let frame = stack.pop(); frame; frame = stack.pop()) {
     const { indent, flat, doc: item } = frame;
     if (typeof item === "string") {
-      out += item;
-      column += item.length;
+      row += item;
     } else if (!("kind" in item)) {
       for (let i = item.length - 1; i >= 0; i--) stack.push({ indent, flat, doc: item[i] ?? "" });
     } else if (item.kind === "line") {
       if (flat && !item.hard) {
-        out += item.flat;
-        column += item.flat.length;
+        row += item.flat;
       } else {
-        out = `${(out + pending).replace(/[ ]+$/, "")}\n${" ".repeat(indent)}`;
+        rows.push(trimmed(row + pending));
+        row = " ".repeat(indent);
         pending = "";
-        column = indent;
       }
     } else if (item.kind === "nest") stack.push({ indent: indent + 2, flat, doc: item.of });
     else if (item.kind === "group") {
-      const fitting = !item.broken && (flat || fits(width - column, [...stack, { indent, flat: true, doc: item.of }]));
+      const fitting = !item.broken && (flat || fits(width - row.length, stack, { indent, flat: true, doc: item.of }));
       stack.push({ indent, flat: fitting, doc: item.of });
     } else if (item.kind === "ifBroken") {
       if (!flat) stack.push({ indent, flat, doc: item.of });
     } else pending += item.text;
   }
-  return (out + pending).replace(/[ ]+$/, "");
+  rows.push(trimmed(row + pending));
+  return rows.join("\n");
 }
 
-/** Whether the topmost frame, and what follows it up to the next break, fits in `room`. */
-function fits(room: number, frames: readonly Frame[]): boolean {
+function trimmed(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === " ") end--;
+  return text.slice(0, end);
+}
+
+/** Whether a frame, and what follows it (`frames`, last first) up to the next break, fits in `room`. */
+function fits(room: number, frames: readonly Frame[], first: Frame): boolean {
   let left = room;
-  let below = frames.length - 2;
-  const stack: Frame[] = [frames[frames.length - 1] ?? { indent: 0, flat: true, doc: "" }];
+  let below = frames.length - 1;
+  const stack: Frame[] = [first];
   while (left >= 0) {
     let frame = stack.pop();
     if (!frame) {

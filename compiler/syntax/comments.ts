@@ -27,7 +27,7 @@ export class Comments {
   /** The last character before an offset that is neither blank nor in a comment. */
   codeBefore(offset: number): string | undefined {
     let at = offset - 1;
-    for (let i = this.#comments.length - 1; at >= 0; ) {
+    for (let i = this.#lastBefore(offset); at >= 0; ) {
       while (/\s/.test(this.#file.text[at] ?? "x")) at--;
       while (i >= 0 && (this.#comments[i]?.start ?? 0) > at) i--;
       const comment = this.#comments[i];
@@ -35,6 +35,18 @@ export class Comments {
       at = comment.start - 1;
     }
     return undefined;
+  }
+
+  /** Index of the last comment that begins before an offset, or -1. */
+  #lastBefore(offset: number): number {
+    let low = -1;
+    let high = this.#comments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#comments[middle]?.start ?? 0) < offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   /** Whether a comment stands before an offset. */
@@ -46,7 +58,10 @@ export class Comments {
   /** A comment on the line that ends at an offset, behind a comma at most. */
   trailing(offset: number): Doc {
     const comment = this.#comments[this.#next];
-    if (!comment || comment.start < offset || !/^[ \t]*[,;]?[ \t]*$/.test(this.#file.text.slice(offset, comment.start))) return "";
+    if (!comment || comment.start < offset) return "";
+    let at = offset;
+    while (/[ \t,;]/.test(this.#file.text[at] ?? "x")) at++;
+    if (at < comment.start) return "";
     this.#next++;
     return suffix(` ${this.#text(comment)}`);
   }
@@ -65,13 +80,15 @@ export class Comments {
   /** Whether a blank line stands above the line of an offset, or above the comments over it. */
   blankBefore(offset: number): boolean {
     const first = this.pending(offset) ? (this.#comments[this.#next]?.start ?? offset) : offset;
-    const before = /[ \t\r\n]*$/.exec(this.#file.text.slice(0, first))?.[0] ?? "";
-    return (before.match(/\n/g)?.length ?? 0) > 1;
+    let lines = 0;
+    for (let at = first - 1; /\s/.test(this.#file.text[at] ?? "x"); at--) if (this.#file.text[at] === "\n") lines++;
+    return lines > 1;
   }
 
   #blankBetween(from: number, to: number): boolean {
-    const blank = /^[ \t\r]*\n[ \t\r]*\n/.exec(this.#file.text.slice(from, to));
-    return blank !== null;
+    let lines = 0;
+    for (let at = from; at < to && /\s/.test(this.#file.text[at] ?? "x"); at++) if (this.#file.text[at] === "\n") lines++;
+    return lines > 1;
   }
 
   #text(span: Span): string {

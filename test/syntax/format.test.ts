@@ -46,6 +46,18 @@ describe("formatting", () => {
     fc.assert(property, { numRuns: 100 });
   });
 
+  it("takes time in proportion to the text", () => {
+    const one = libraryFiles.find((file) => file.name.endsWith("lora.adapt"))?.text ?? "";
+    const time = (copies: number): number => {
+      const text = one + one.replace(/^edition.*/m, "").repeat(copies);
+      const start = performance.now();
+      format({ name: "big.adapt", text });
+      return performance.now() - start;
+    };
+    time(5);
+    expect(time(40)).toBeLessThan(20 * Math.max(time(5), 50));
+  });
+
   it.each(libraryFiles.map((file) => [file.name, file] as const))("%s is formatted", (_, file) => {
     expect(format(file).value).toBe(file.text);
   });
