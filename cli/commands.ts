@@ -39,6 +39,8 @@ const threads: OptionSpec = { flags: "--threads <n>", about: "threads of the cpu
 const json: OptionSpec = { flags: "--json", about: "machine-readable output" };
 const dtype: OptionSpec = { flags: "--dtype <name>", about: "arithmetic of the webgpu device (default: f32)", choices: ["f32", "f16"] };
 
+const adapters: OptionSpec = { flags: "--adapters <mode>", about: "adapters that can be folded into weights: auto by cost, fold always, side never (default: auto)", choices: ["auto", "fold", "side"] };
+
 const sampling: readonly OptionSpec[] = [
   { flags: "--max-tokens <n>", about: "stop after so many new tokens (default: 128)", kind: "integer", min: 1, max: 1_000_000 },
   { flags: "--temperature <t>", about: "0 takes the likeliest token (default: 0)", kind: "number", min: 0, max: 100 },
@@ -68,7 +70,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "build", about: "compile a spec to a folder that runs without the compiler", arguments: [file],
-    options: [{ flags: "-o, --output <dir>", about: "the folder to write", required: true }, dtype],
+    options: [{ flags: "-o, --output <dir>", about: "the folder to write", required: true }, dtype, adapters],
     examples: ["adapt build smol.adapt -o dist/smol", "adapt run dist/smol --prompt 'Dear sir'"],
     load: () => import("./commands/build.ts"),
   },
@@ -78,7 +80,7 @@ export const commands: readonly CommandSpec[] = [
       model,
       { flags: "--inputs <file>", about: "safetensors with the inputs by name (input_ids, attention_mask, ...)", required: true },
       { flags: "--outputs <file>", about: "safetensors to write, with the outputs by name (logits, ...)", required: true },
-      device, threads, dtype,
+      device, threads, dtype, adapters,
       { flags: "--greedy <n>", about: "also add greedy_ids: the inputs continued by n tokens, without an end token", kind: "integer", min: 1, max: 1_000_000 },
       json,
     ],
@@ -92,7 +94,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--prompt <text>", about: "the text to continue; - reads standard input" },
       { flags: "--chat", about: "talk to the model through its chat template" },
       { flags: "--system <text>", about: "with --chat: the system message" },
-      ...sampling, device, threads, dtype,
+      ...sampling, device, threads, dtype, adapters,
     ],
     examples: ["adapt run smol.adapt --prompt 'Dear sir' --max-tokens 64", "adapt run smol.adapt --model counsel --chat"],
     load: () => import("./commands/run.ts"),
@@ -102,7 +104,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       { flags: "--prompt <text>", about: "the text each model continues" },
       { flags: "--tokens <file>", about: "safetensors with token windows [N, S]: adds the perplexity table" },
-      ...sampling, device, threads, dtype,
+      ...sampling, device, threads, dtype, adapters,
     ],
     examples: ["adapt compare examples/lantern.adapt --prompt 'In the beginning' --tokens examples/models/lantern/perplexity.safetensors"],
     load: () => import("./commands/compare.ts"),
@@ -112,7 +114,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       model,
       { flags: "--tokens <file>", about: "safetensors with token windows [N, S], one tensor a text", required: true },
-      device, threads, dtype, json,
+      device, threads, dtype, adapters, json,
     ],
     examples: ["adapt perplexity examples/lantern.adapt --tokens examples/models/lantern/perplexity.safetensors"],
     load: () => import("./commands/perplexity.ts"),
@@ -123,9 +125,9 @@ export const commands: readonly CommandSpec[] = [
     options: [
       model,
       { flags: "--print-after <pass>", about: "print the graph after this pass; `list` names the passes" },
-      device, json,
+      adapters, json,
     ],
-    examples: ["adapt explain smol.adapt", "adapt explain A0301", "adapt explain smol.adapt --print-after fuse"],
+    examples: ["adapt explain smol.adapt", "adapt explain A0301", "adapt explain smol.adapt --print-after fold"],
     load: () => import("./commands/explain.ts"),
   },
   {

@@ -21,6 +21,7 @@ export async function openWorkbench(file: string, options: Options, console: Con
     device,
     ...(typeof options.threads === "number" ? { threads: options.threads } : {}),
     ...(options.dtype === "f16" || options.dtype === "f32" ? { dtype: options.dtype } : {}),
+    ...adaptersOption(options),
     onDiagnostics: (found) => console.note(renderDiagnostics(found, { color: console.colour })),
   };
   const plan = await access(file, open).catch((error: unknown) => {
@@ -45,6 +46,12 @@ export async function openWorkbench(file: string, options: Options, console: Con
       }
     },
   };
+}
+
+/** `--adapters` as compile options. */
+export function adaptersOption(options: Options): Pick<OpenOptions, "adapters"> {
+  const { adapters } = options;
+  return adapters === "auto" || adapters === "fold" || adapters === "side" ? { adapters } : {};
 }
 
 /** The failure a command ends with for a spec with errors. */

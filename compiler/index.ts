@@ -48,6 +48,8 @@ export interface CompileResult {
   readonly diagnostics: readonly Diagnostic[];
   /** What `printAfter` asked for, by model. */
   readonly printed: Readonly<Record<string, string>>;
+  /** What the passes decided for each model, for `explainProgram`. */
+  readonly decisions: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Compiles the models a file exports; `value` is undefined when there are errors. */
@@ -61,9 +63,10 @@ export async function compile(entry: string, host: Host, options: CompileOptions
     if (names.length === 0) diagnostics.report("A0113", { at: { ...file.span, end: file.span.start }, models: file.declarations.flatMap((d) => (d.kind === "Model" ? [d.name.text] : [])) });
     else if (unknown !== undefined) diagnostics.report("A0114", { at: { ...file.span, end: file.span.start }, name: unknown, models: names });
   }
+  if (file && options.dtype === "f16") diagnostics.report("A0109", { at: { ...file.span, end: file.span.start }, what: "f16 arithmetic", help: "leave `--dtype` out: kernels compute in f32" });
   const compiled = program && !diagnostics.hasErrors ? lower(program, diagnostics, options) : undefined;
   const all = finished(diagnostics, program);
-  return { program, value: hasErrors(all) ? undefined : compiled?.plan, ...(compiled?.wasm ? { wasm: compiled.wasm } : {}), diagnostics: all, printed: compiled?.printed ?? {} };
+  return { program, value: hasErrors(all) ? undefined : compiled?.plan, ...(compiled?.wasm ? { wasm: compiled.wasm } : {}), diagnostics: all, printed: compiled?.printed ?? {}, decisions: compiled?.decisions ?? {} };
 }
 
 async function checked(entry: string, host: Host, diagnostics: Diagnostics): Promise<Program | undefined> {

@@ -20,7 +20,9 @@ import { CpuCodegen } from "./codegen/cpu/program.ts";
 import { gpuProgram } from "./codegen/gpu/program.ts";
 import type { Diagnostics } from "./diagnostics/diagnostic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
+import { fold, foldSentences } from "./passes/fold.ts";
 import { schedule as makeSchedule } from "./passes/schedule.ts";
+import { simplify } from "./passes/simplify.ts";
 import { assemblePlan, type PlannedModel } from "./plan.ts";
 import type { ExportedModel, Program } from "./program.ts";
 
@@ -38,12 +40,31 @@ export interface CompileOptions {
 }
 export type Target = "webgpu" | "cpu";
 
-export interface Pass {
-  readonly name: string;
-  readonly run: (graph: Graph, options: CompileOptions) => Graph;
+/** What a pass may ask for, and where it says what it decided. */
+export interface PassContext {
+  readonly options: CompileOptions;
+  /** Models that are compiled and stand on the same base. */
+  readonly sharing: number;
+  /** A sentence for `explain`. */
+  decide(sentence: string): void;
 }
 
-export const passes: readonly Pass[] = [];
+export interface Pass {
+  readonly name: string;
+  readonly run: (graph: Graph, context: PassContext) => Graph;
+}
+
+export const passes: readonly Pass[] = [
+  { name: "simplify", run: (graph) => simplify(graph) },
+  {
+    name: "fold",
+    run: (graph, { options, sharing, decide }) => {
+      const folded = fold(graph, { mode: options.adapters ?? "auto", sharing });
+      for (const sentence of foldSentences(folded.decisions)) decide(sentence);
+      return folded.graph;
+    },
+  },
+];
 
 /** Names `--print-after` takes. */
 export const stageNames: readonly string[] = ["elaborate", ...passes.map((p) => p.name)];
@@ -54,23 +75,28 @@ export interface Compiled {
   readonly wasm?: Uint8Array;
   /** What `printAfter` asked for, a text for each model. */
   readonly printed: Readonly<Record<string, string>>;
+  /** What the passes decided for each model, a sentence each. */
+  readonly decisions: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A checked program to a plan; undefined after a report. */
 export function lower(program: Program, diagnostics: Diagnostics, options: CompileOptions): Compiled | undefined {
   const models: PlannedModel[] = [];
   const printed: Record<string, string> = {};
+  const decisions: Record<string, string[]> = {};
   const cpu = options.targets?.includes("cpu") === true ? new CpuCodegen() : undefined;
-  for (const exported of program.models) {
-    if (options.models && !options.models.includes(exported.name)) continue;
-    const model = lowerModel(exported, diagnostics, { ...options, cpu }, (text) => (printed[exported.name] = text));
+  const wanted = program.models.filter((m) => options.models?.includes(m.name) ?? true);
+  for (const exported of wanted) {
+    const said: string[] = (decisions[exported.name] = []);
+    const context = { options, sharing: wanted.filter((m) => m.model.base === exported.model.base).length, decide: (s: string) => void said.push(s) };
+    const model = lowerModel(exported, diagnostics, { ...options, cpu }, context, (text) => (printed[exported.name] = text));
     if (!model) return undefined;
     models.push(model);
   }
-  return { plan: assemblePlan(program, models), printed, ...(cpu ? { wasm: cpu.finish() } : {}) };
+  return { plan: assemblePlan(program, models), printed, decisions, ...(cpu ? { wasm: cpu.finish() } : {}) };
 }
 
-function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: CompileOptions & { readonly cpu?: CpuCodegen }, show: (text: string) => void): PlannedModel | undefined {
+function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: CompileOptions & { readonly cpu?: CpuCodegen }, context: PassContext, show: (text: string) => void): PlannedModel | undefined {
   const bug = (pass: string, detail: string): undefined => void diagnostics.report("A9001", { pass, detail, at: exported.model.span });
   let stage = "elaborate";
   try {
@@ -80,7 +106,7 @@ function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: 
     if (options.printAfter === stage) show(print(graph));
     for (const pass of passes) {
       stage = pass.name;
-      graph = pass.run(graph, options);
+      graph = pass.run(graph, context);
       const problem = verify(graph)[0];
       if (problem !== undefined) return bug(stage, problem);
       if (options.printAfter === stage) show(print(graph));

@@ -6,7 +6,7 @@ import { SpecError, nodeHost, savePlan } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { ProgramFailure } from "../failure.ts";
-import { diagnosed } from "../workbench.ts";
+import { adaptersOption, diagnosed } from "../workbench.ts";
 
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
   const folder = String(options.output);
@@ -14,7 +14,7 @@ export async function run([file]: readonly string[], options: Options, console: 
     throw new ProgramFailure(`\`${folder}\` is not empty and holds no plan.json; choose another folder`);
   }
   const { value, wasm, diagnostics } = await compile(String(file), nodeHost(), {
-    targets: ["webgpu", "cpu"], ...(options.dtype === "f16" ? { dtype: "f16" } : {}),
+    targets: ["webgpu", "cpu"], ...(options.dtype === "f16" ? { dtype: "f16" } : {}), ...adaptersOption(options),
   });
   if (!value) throw diagnosed(new SpecError(diagnostics), console);
   if (diagnostics.length > 0) console.note(renderDiagnostics(diagnostics, { color: console.colour }));

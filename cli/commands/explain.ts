@@ -4,7 +4,7 @@ import { SpecError, nodeHost } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { UsageFailure } from "../failure.ts";
-import { diagnosed } from "../workbench.ts";
+import { adaptersOption, diagnosed } from "../workbench.ts";
 
 export async function run([what = ""]: readonly string[], options: Options, console: Console): Promise<void> {
   const code = what.toUpperCase();
@@ -22,7 +22,7 @@ export async function run([what = ""]: readonly string[], options: Options, cons
     throw new UsageFailure(`there is no pass \`${printAfter}\`; there are ${stageNames.join(", ")}`);
   }
   const compiled = await compile(what, nodeHost(), {
-    targets: ["webgpu", "cpu"],
+    targets: ["webgpu", "cpu"], ...adaptersOption(options),
     ...(typeof options.model === "string" ? { models: [options.model] } : {}),
     ...(printAfter === undefined ? {} : { printAfter }),
   });
@@ -31,6 +31,6 @@ export async function run([what = ""]: readonly string[], options: Options, cons
     for (const [model, text] of Object.entries(compiled.printed)) console.out(`// ${model}, after ${printAfter}\n${text.trimEnd()}\n\n`);
     return;
   }
-  const explanation = explainProgram(compiled.program, compiled.value);
+  const explanation = explainProgram(compiled.program, compiled.value, compiled.decisions);
   console.out(options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation));
 }
