@@ -77,7 +77,10 @@ function build(map: MemoryMap, region: AttentionRegion, form: Form, subgroups: b
   const qs = k.shared("queries", rows * (d + 4)), scores = k.shared("scores", rows * keys);
   const top = k.shared("top", rows), total = k.shared("total", rows), shrink = k.shared("shrink", rows);
   const ks = single ? "" : k.shared("keys", keys * (d + 4)), vs = single ? "" : k.shared("values", keys * dv);
-  const scratch = k.shared("scratch", single ? threads * 4 : 4);
+  // Slots of four output elements: slot = row * (dv / 4) + part; several threads share a slot when there are few.
+  const slots = rows * (dv / 4);
+  const share = slots >= threads ? 1 : 2 ** Math.floor(Math.log2(threads / slots));
+  const scratch = k.shared("scratch", single || share > 1 ? threads * 4 : 4);
 
   each(k, id, threads, rows * (d / 4), (e) => {
     const r = k.nameHere(idiv(e, int(d / 4)), "r"), at = k.nameHere(mul(imod(e, int(d / 4)), int(4)), "d");
@@ -90,9 +93,6 @@ function build(map: MemoryMap, region: AttentionRegion, form: Form, subgroups: b
     k.put(total, id, float(0));
   });
 
-  // Slots of four output elements: slot = row * (dv / 4) + part; several threads share a slot when there are few.
-  const slots = rows * (dv / 4);
-  const share = slots >= threads ? 1 : 2 ** Math.floor(Math.log2(threads / slots));
   const mine = Math.ceil((slots * share) / threads);
   const acc = Array.from({ length: mine }, (_, i) => k.mutable(`out${i}_`, splat(float(0))));
   const slotOf = (i: number): { slot: Expr; turn: Expr } => {

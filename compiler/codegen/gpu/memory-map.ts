@@ -25,6 +25,8 @@ export class MemoryMap {
     this.schedule = schedule;
     this.nodes = new Map(schedule.graph.nodes.map((n) => [n.id, n]));
     this.#consts = constNodes(schedule.graph);
+    // What a region computes is no weight, though it be made of literals: an output that copies one.
+    for (const r of schedule.regions) for (const id of r.nodes) this.#consts[id] = 0;
     for (const o of schedule.graph.outputs) if (!this.#outputNames.has(o.node)) this.#outputNames.set(o.node, o.name);
     for (const r of schedule.regions)
       for (const id of this.constsOf(r)) this.#readers.set(id, (this.#readers.get(id) ?? new Set()).add(r.id));
