@@ -7,7 +7,6 @@
 import { GraphBuilder } from "../../ir/build.ts";
 import type { Graph, Node, NodeId, TensorType } from "../../ir/graph.ts";
 import { sameType, showType, type Attrs } from "../../ir/ops.ts";
-import { print } from "../../ir/text.ts";
 
 export interface Rule {
   /** A sentence fragment: what is replaced. */
@@ -95,14 +94,12 @@ export class RewriteBuilder extends GraphBuilder {
   }
 }
 
-/** Applies the rules until nothing changes, at most `rounds` times. */
+/** Applies the rules until none fires, at most `rounds` times. */
 export function rewriteWith(graph: Graph, rules: readonly Rule[], rounds = 4): Graph {
-  let before = print(graph);
   for (let i = 0; i < rounds; i++) {
-    graph = new RewriteBuilder(graph, rules).rewrite(graph);
-    const after = print(graph);
-    if (after === before) break;
-    before = after;
+    const builder = new RewriteBuilder(graph, rules);
+    graph = builder.rewrite(graph);
+    if (builder.fired.size === 0) break;
   }
   return graph;
 }

@@ -9,6 +9,7 @@ import type { Graph, Node, NodeId } from "../../../ir/graph.ts";
 import type { PlanBuffer, PlanKernel, Program, Step } from "../../../runtime/plan.ts";
 import type { Region, Schedule } from "../../passes/regions.ts";
 import type { Stored } from "../elemental.ts";
+import { uniformValue } from "../elementwise.ts";
 import type { Kernel } from "../kernel-ir.ts";
 import { assembleModule, scratchBytes, type NamedFunction } from "../wasm.ts";
 import { encodeKernel } from "../wasm-function.ts";
@@ -16,7 +17,7 @@ import { attentionRegion } from "./attention.ts";
 import { dotRegion } from "./dot.ts";
 import { CpuEmitter, Unfit, type Places } from "./emitter.ts";
 import { mapRegion, overElements } from "./map.ts";
-import { regionKey } from "./region-key.ts";
+import { regionKey, type KeyPlaces } from "../region-key.ts";
 import { rowRegion } from "./row.ts";
 
 /** Collects the kernels of several models into one module. */
@@ -83,7 +84,7 @@ class ProgramBuilder {
 
   /** A region's kernel, from an equal region where there was one. */
   #region(region: Region): void {
-    const key = regionKey(this.#places, this.#nodes, region);
+    const key = regionKey(keyPlaces(this.#places, this.#nodes), this.#nodes, region);
     let made = this.#made.get(key.text);
     if (!made) {
       const e = emitRegion(this.#places, region);
@@ -124,6 +125,15 @@ class ProgramBuilder {
       this.#add(this.#kernel(e, o.name), e.buffers.map((b) => b.key), `output ${o.name}`);
     }
   }
+}
+
+/** A weight may be read row by row or in panels. */
+function keyPlaces(places: Places, nodes: ReadonlyMap<NodeId, Node>): KeyPlaces {
+  return {
+    isConst: (id) => places.consts[id] === 1, uniform: (id) => uniformValue(places.graph, nodes, id),
+    weight: ({ id }) => [{ key: `weight:${id}`, prefix: "w" }, { key: `panels:${id}`, prefix: "w" }],
+    read: (node) => places.of(node), written: (node) => places.of(node),
+  };
 }
 
 /** A region's kernel by its own schedule, or element by element where that one does not fit. */

@@ -5,6 +5,7 @@ import type { Node, NodeId } from "../../../ir/graph.ts";
 import type { Region, Schedule } from "../../passes/regions.ts";
 import type { Stored } from "../elemental.ts";
 import { uniformValue } from "../elementwise.ts";
+import type { KeyPlaces } from "../region-key.ts";
 
 /** Weights read by one region alone share a buffer up to this many elements (128 MiB of f32). */
 const packLimit = 1 << 25;
@@ -49,6 +50,19 @@ export class MemoryMap {
       for (const i of this.nodes.get(id)!.inputs) if (this.isConst(i) && !this.#inlined(i)) out.add(i);
     for (const id of region.outputs) if (this.isConst(id) && !this.#inlined(id)) out.add(id);
     return [...out];
+  }
+
+  /** Places as the key of a region names them. */
+  placesOf(region: Region): KeyPlaces {
+    const read = (node: Node): Stored => {
+      const at = this.read(region, node);
+      if (!at) throw new RangeError(`region ${region.id} reads ${node.id} (${node.op}), which is nowhere`);
+      return at;
+    };
+    return {
+      isConst: (id) => this.isConst(id), uniform: (id) => uniformValue(this.schedule.graph, this.nodes, id),
+      weight: (node) => (this.#inlined(node.id) ? [] : [read(node)]), read, written: (node) => this.written(node),
+    };
   }
 
   #inlined(id: NodeId): boolean {

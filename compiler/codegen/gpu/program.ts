@@ -2,7 +2,9 @@
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import type { PlanBuffer, PlanKernel, Program, Step, StepVariant } from "../../../runtime/plan.ts";
 import type { DotGroup, Region, RegionOf, Schedule } from "../../passes/regions.ts";
+import { regionKey } from "../region-key.ts";
 import { printWgsl } from "../wgsl.ts";
+import type { Kernel } from "../kernel-ir.ts";
 import { attentionKernels, attentionRows } from "./attention.ts";
 import { dotShape, splitGroups } from "./dot.ts";
 import { gemmKernel, gemmMembers } from "./gemm.ts";
@@ -23,8 +25,27 @@ interface Launch { readonly label: string; readonly variants: readonly Variant[]
 export function gpuProgram(schedule: Schedule): Program {
   const complete = withCopies(schedule);
   const map = new MemoryMap(complete);
-  const launches = complete.regions.flatMap((r) => lower(map, r));
-  return assemble(map, launches);
+  const known = new Map<string, Lowered>();
+  return assemble(map, complete.regions.flatMap((r) => lowerOnce(map, r, known)));
+}
+
+interface Lowered { readonly launches: readonly Launch[]; readonly places: readonly string[] }
+
+/** A region's launches, from an equal region where there was one: the same kernels over other buffers. */
+function lowerOnce(map: MemoryMap, region: Region, known: Map<string, Lowered>): readonly Launch[] {
+  const key = regionKey(map.placesOf(region), map.nodes, region);
+  const before = known.get(key.text);
+  if (!before) {
+    const launches = lower(map, region);
+    known.set(key.text, { launches, places: key.places });
+    return launches;
+  }
+  const moved = (place: string): string => {
+    const at = before.places.indexOf(place);
+    if (at < 0) throw new RangeError(`a kernel reads ${place}, which the key of its region does not name`);
+    return key.places[at]!;
+  };
+  return before.launches.map((l) => ({ label: labelOf(map, region), variants: l.variants.map((v) => ({ ...v, keys: v.keys.map(moved) })) }));
 }
 
 /** Graph outputs that no region computes (an input, a weight, a state) are copied by a region of their own. */
@@ -112,9 +133,12 @@ function assemble(map: MemoryMap, launches: readonly Launch[]): Program {
     }
     return i;
   };
+  const printed = new Map<Kernel, number>();
   const kernelOf = (v: Variant): number => {
+    let i = printed.get(v.kernel);
+    if (i !== undefined) return i;
     const code = printWgsl(v.kernel);
-    let i = byText.get(code);
+    i = byText.get(code);
     if (i === undefined) {
       byText.set(code, (i = kernels.length));
       kernels.push({
@@ -122,6 +146,7 @@ function assemble(map: MemoryMap, launches: readonly Launch[]): Program {
         ...(v.kernel.subgroups ? { requires: ["subgroups"] } : {}),
       });
     }
+    printed.set(v.kernel, i);
     return i;
   };
   const steps: Step[] = launches.map((l) => {
