@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Devices use all cores by themselves; two at a time on a software GPU wait for each other.
+    maxWorkers: 1,
   },
 });
