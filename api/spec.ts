@@ -4,7 +4,7 @@ import type { DeviceName, OpenOptions as PlanOptions, PlanAccess } from "../runt
 import type { FileSystem } from "../runtime/checkpoint/files.ts";
 
 export interface OpenOptions extends PlanOptions {
-  /** Arithmetic of the kernels; default f32. */
+  /** How the webgpu device stores weights, default f32; sums are made in f32. */
   readonly dtype?: CompileOptions["dtype"];
   /** Adapters that can be folded into weights: by cost (default), always, or never. */
   readonly adapters?: CompileOptions["adapters"];

@@ -37,7 +37,7 @@ const model: OptionSpec = { flags: "--model <name>", about: "which exported mode
 const device: OptionSpec = { flags: "--device <name>", about: "where to compute (default: auto)", choices: ["auto", "webgpu", "cpu", "reference"] };
 const threads: OptionSpec = { flags: "--threads <n>", about: "threads of the cpu device (default: all cores)", kind: "integer", min: 1, max: 256 };
 const json: OptionSpec = { flags: "--json", about: "machine-readable output" };
-const dtype: OptionSpec = { flags: "--dtype <name>", about: "arithmetic of the webgpu device (default: f32)", choices: ["f32", "f16"] };
+const dtype: OptionSpec = { flags: "--dtype <name>", about: "how the webgpu device stores weights; sums are made in f32 (default: f32)", choices: ["f32", "f16"] };
 
 const adapters: OptionSpec = { flags: "--adapters <mode>", about: "adapters that can be folded into weights: auto by cost, fold always, side never (default: auto)", choices: ["auto", "fold", "side"] };
 

@@ -63,7 +63,6 @@ export async function compile(entry: string, host: Host, options: CompileOptions
     if (names.length === 0) diagnostics.report("A0113", { at: { ...file.span, end: file.span.start }, models: file.declarations.flatMap((d) => (d.kind === "Model" ? [d.name.text] : [])) });
     else if (unknown !== undefined) diagnostics.report("A0114", { at: { ...file.span, end: file.span.start }, name: unknown, models: names });
   }
-  if (file && options.dtype === "f16") diagnostics.report("A0109", { at: { ...file.span, end: file.span.start }, what: "f16 arithmetic", help: "leave `--dtype` out: kernels compute in f32" });
   const compiled = program && !diagnostics.hasErrors ? lower(program, diagnostics, options) : undefined;
   const all = finished(diagnostics, program);
   return { program, value: hasErrors(all) ? undefined : compiled?.plan, ...(compiled?.wasm ? { wasm: compiled.wasm } : {}), diagnostics: all, printed: compiled?.printed ?? {}, decisions: compiled?.decisions ?? {} };

@@ -29,7 +29,7 @@ import type { ExportedModel, Program } from "./program.ts";
 export interface CompileOptions {
   /** Devices to make programs for; the reference device needs none. */
   readonly targets?: readonly Target[];
-  /** What kernels compute in. */
+  /** How the webgpu device stores weights; sums are made in f32. */
   readonly dtype?: "f32" | "f16";
   /** Adapters that can be folded into weights: by cost, always, or never. */
   readonly adapters?: "auto" | "fold" | "side";
@@ -117,7 +117,7 @@ function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: 
     stage = "schedule";
     const schedule = makeSchedule(graph);
     stage = "generate";
-    const programs = { ...(targets.includes("webgpu") ? { webgpu: gpuProgram(schedule) } : {}), ...(cpu ? { cpu: cpu.add(schedule) } : {}) };
+    const programs = { ...(targets.includes("webgpu") ? { webgpu: gpuProgram(schedule, { weights: options.dtype ?? "f32" }) } : {}), ...(cpu ? { cpu: cpu.add(schedule) } : {}) };
     return { ...model, weights: schedule.weights, programs };
   } catch (e) {
     return bug(stage, e instanceof Error ? e.message : String(e));

@@ -181,12 +181,19 @@ class Printer {
     throw new RangeError(`${name} does not exist on a GPU`);
   }
 
+  /** What is stored as f16 is computed in f32. */
   #load(e: Extract<Expr, { k: "load" }>): string {
-    const wide = this.#place(e.buffer).wide;
+    const text = this.#stored(e);
+    return this.#place(e.buffer).element === "f16" && e.type.scalar === "f32" && !text.startsWith("vec4<f32>(") ? `${typeName(e.type)}(${text})` : text;
+  }
+
+  #stored(e: Extract<Expr, { k: "load" }>): string {
+    const { wide, element } = this.#place(e.buffer);
+    const each = element === "f16" && e.type.scalar === "f32" ? (text: string): string => `f32(${text})` : (text: string): string => text;
     if (e.type.lanes === 4) {
       if (wide) return `${e.buffer}[${this.#quarter(e.index)}]`;
       const at = this.#expr(e.index);
-      return `${typeName(e.type)}(${[0, 1, 2, 3].map((i) => `${e.buffer}[${at}${i ? ` + ${i}` : ""}]`).join(", ")})`;
+      return `${typeName(e.type)}(${[0, 1, 2, 3].map((i) => each(`${e.buffer}[${at}${i ? ` + ${i}` : ""}]`)).join(", ")})`;
     }
     if (!wide) return `${e.buffer}[${this.#bare(e.index)}]`;
     if (e.index.k === "lit") return `${e.buffer}[${Math.floor(e.index.value / 4)}].${"xyzw"[e.index.value % 4]}`;

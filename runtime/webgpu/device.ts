@@ -32,7 +32,7 @@ export async function openWebgpu(gpu: GPU, options: WebgpuOptions = {}): Promise
   const info = describeAdapter(adapter);
   if (info.software && options.software === false) throw unavailable(`its only adapter, ${info.name}, is a software renderer`);
   const device = await adapter
-    .requestDevice({ requiredFeatures: info.features as GPUFeatureName[], requiredLimits: { ...info.limits } })
+    .requestDevice({ requiredFeatures: info.features.map((f) => (f === "f16" ? "shader-f16" : f)) as GPUFeatureName[], requiredLimits: { ...info.limits } })
     .catch((e: unknown) => { throw unavailable(`the device could not be opened: ${messageOf(e)}`, e); });
   return new WebgpuDevice(device, info);
 }
@@ -51,7 +51,7 @@ function describeAdapter(adapter: GPUAdapter): DeviceInfo {
   };
   return {
     kind: "webgpu", name, software: sizes.isFallbackAdapter === true || softwareNames.test(`${name} ${vendor} ${architecture} ${device}`),
-    features: subgroups ? ["subgroups"] : [], limits,
+    features: [...(subgroups ? ["subgroups"] : []), ...(adapter.features.has("shader-f16") ? ["f16"] : [])], limits,
   };
 }
 

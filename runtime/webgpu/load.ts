@@ -1,5 +1,6 @@
 /** Makes a model ready on the GPU: pipelines compiled side by side, weights uploaded one part after the other. */
-import type { WeightSource } from "../device.ts";
+import { encode } from "../../formats/storage.ts";
+import type { Data, WeightSource } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import type { ModelPlan, PlanBuffer, Program } from "../plan.ts";
 import type { Connection } from "./device.ts";
@@ -10,6 +11,8 @@ import { guarded, messageOf, roundUp, storageBuffer } from "./memory.ts";
 export async function loadModel(c: Connection, plan: ModelPlan, weights: WeightSource, onProgress?: (done: number, total: number) => void): Promise<WebgpuExecutable> {
   const program = plan.programs.webgpu;
   if (!program) throw new RuntimeFailure("A0710", { place: "programs.webgpu", reason: "the plan has no program for this device" });
+  if (program.kernels.some((k) => k.requires?.includes("f16")) && !c.info.features.includes("f16"))
+    throw new RuntimeFailure("A0701", { device: "webgpu", reason: `the plan stores weights as f16, which ${c.info.name} does not have` });
   const uploaded: GPUBuffer[] = [];
   try {
     const [kernels, buffers] = await Promise.all([compile(c, program), upload(c, plan, program, weights, uploaded, onProgress)]);
@@ -59,16 +62,20 @@ async function upload(
       continue;
     }
     const counts = b.parts.map((id) => elementsOf(plan, id));
-    const bytes = counts.reduce((n, x) => n + roundUp(4 * x), 0);
+    const width = b.dtype === "f16" || b.dtype === "bf16" ? 2 : 4;
+    // A part begins at a multiple of four elements.
+    const room = (n: number): number => width * 4 * Math.ceil(n / 4);
+    const bytes = counts.reduce((n, x) => n + room(x), 0);
     const what = weightName(plan, b);
     const buffer = await guarded(c, what, () => storageBuffer(c, bytes, what));
     uploaded.push(buffer);
     let at = 0;
     for (const [i, id] of b.parts.entries()) {
-      const { data } = await weights.read(id);
+      const { data: read } = await weights.read(id);
       c.check();
+      const data = b.dtype === "f16" ? halves(read, what) : read;
       c.device.queue.writeBuffer(buffer, at, data.buffer, data.byteOffset, data.byteLength);
-      at += roundUp(4 * counts[i]!);
+      at += room(counts[i]!);
       // The queue holds a copy of what was written until it is done with it.
       if (data.byteLength > 1 << 24) await c.device.queue.onSubmittedWorkDone();
       onProgress?.(++done, total);
@@ -76,6 +83,18 @@ async function upload(
     out.push(buffer);
   }
   return out;
+}
+
+/** f32 data as f16, padded to whole words. Throws A0701 where a number is too large for f16. */
+function halves(data: Data, what: string): Uint8Array {
+  let largest = 0;
+  for (const v of data) largest = Math.max(largest, Math.abs(v));
+  if (largest > 65504) throw new RuntimeFailure("A0701", { device: "webgpu", reason: `${what} holds ${largest}, which f16 cannot; leave \`--dtype f16\` out` });
+  const bytes = encode("f16", data);
+  if (bytes.byteLength % 4 === 0) return bytes;
+  const padded = new Uint8Array(bytes.byteLength + 2);
+  padded.set(bytes);
+  return padded;
 }
 
 function elementsOf(plan: ModelPlan, id: number): number {

@@ -1,5 +1,6 @@
 /** Fused decoders on every device: prefill, decode with a state, padding, adapters beside the weights, against the evaluator. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { gpuProgram } from "../../compiler/codegen/gpu/program.ts";
 import { schedule } from "../../compiler/passes/schedule.ts";
 import { simplify } from "../../compiler/passes/simplify.ts";
 import { evaluate } from "../../ir/evaluate.ts";
@@ -56,4 +57,27 @@ describe.each(devices)("%s", (name, open) => {
     expect(model.dispatches).toBeGreaterThan(0);
     model.dispose();
   });
+});
+
+test.skipIf(gpu !== undefined)("weights stored as f16 keep the meaning to f16's precision, in half the memory", { timeout: 180_000 }, async () => {
+  const device = await openWebgpu(await nodeGpu());
+  if (!device.info.features.includes("f16")) throw new Error(`${device.info.name} has no f16`);
+  const graph = simplify(layerGraph({ layers: 2, width: 64, heads: 4, kvHeads: 2, hidden: 96, rank: 4, vocabulary: 37 }));
+  const params = paramsOf(graph), s = schedule(graph);
+  const inputs = decoderInputs(2, 9, 0, 2, 37);
+  const want = evaluate(graph, { inputs, params, dims: { P: 0 } }).outputs.logits!;
+  const bytes: number[] = [];
+  for (const weights of ["f32", "f16"] as const) {
+    const model = await device.load({ ...gpuPlanOf(s), programs: { webgpu: gpuProgram(s, { weights }) } }, weightsOf(graph, params));
+    const got = await model.run(Object.fromEntries(Object.entries(inputs).map(([k, v]): [string, Tensor] => [k, { dtype: "i32", ...v }])), undefined, { outputs: ["logits"] });
+    let away = 0, size = 0;
+    want.data.forEach((v, i) => ((away += (got.logits!.data[i]! - v) ** 2), (size += v * v)));
+    const error = Math.sqrt(away / size);
+    expect(error).toBeLessThan(weights === "f16" ? 3e-3 : 1e-5);
+    if (weights === "f16") expect(error).toBeGreaterThan(1e-6);
+    bytes.push(model.weightBytes);
+    model.dispose();
+  }
+  expect(bytes[1]! / bytes[0]!).toBeCloseTo(0.5, 2);
+  device.dispose();
 });

@@ -10,7 +10,7 @@ import type { KeyPlaces } from "../region-key.ts";
 /** Weights read by one region alone share a buffer up to this many elements (128 MiB of f32). */
 const packLimit = 1 << 25;
 
-export interface WeightBuffer { readonly parts: readonly NodeId[]; readonly dtype: "f32" | "i32" }
+export interface WeightBuffer { readonly parts: readonly NodeId[]; readonly dtype: "f32" | "f16" | "i32" }
 
 export class MemoryMap {
   readonly schedule: Schedule;
@@ -22,8 +22,12 @@ export class MemoryMap {
   readonly #readers = new Map<NodeId, Set<number>>();
   readonly #places = new Map<number, Map<NodeId, Stored>>();
 
-  constructor(schedule: Schedule) {
+  readonly #float: "f32" | "f16";
+
+  /** `float` is how weights are stored; kernels compute in f32. */
+  constructor(schedule: Schedule, float: "f32" | "f16" = "f32") {
     this.schedule = schedule;
+    this.#float = float;
     this.nodes = new Map(schedule.graph.nodes.map((n) => [n.id, n]));
     this.#consts = constNodes(schedule.graph);
     // What a region computes is no weight, though it be made of literals: an output that copies one.
@@ -32,6 +36,11 @@ export class MemoryMap {
     for (const r of schedule.regions)
       for (const id of this.constsOf(r)) this.#readers.set(id, (this.#readers.get(id) ?? new Set()).add(r.id));
     for (const r of schedule.regions) this.#places.set(r.id, this.#pack(r));
+  }
+
+  /** Is the buffer a weight stored as f16? */
+  isHalf(key: string): boolean {
+    return this.weights.get(key)?.dtype === "f16";
   }
 
   isConst(id: NodeId): boolean {
@@ -79,7 +88,7 @@ export class MemoryMap {
       const n = Math.ceil((constantOf(product(shape)) ?? 0) / 4) * 4;
       if (this.#readers.get(id)!.size > 1 || sizes[kind] + n > packLimit) {
         const key = `weight:${id}`;
-        this.weights.set(key, { parts: [id], dtype: kind });
+        this.weights.set(key, { parts: [id], dtype: kind === "f32" ? this.#float : kind });
         places.set(id, { key, prefix: "w" });
       } else {
         places.set(id, { key: `pack:${region.id}:${kind}`, prefix: "w", offset: sizes[kind] });
@@ -87,7 +96,7 @@ export class MemoryMap {
         sizes[kind] += n;
       }
     }
-    for (const kind of ["f32", "i32"] as const) if (packs[kind].length) this.weights.set(`pack:${region.id}:${kind}`, { parts: packs[kind], dtype: kind });
+    for (const kind of ["f32", "i32"] as const) if (packs[kind].length) this.weights.set(`pack:${region.id}:${kind}`, { parts: packs[kind], dtype: kind === "f32" ? this.#float : kind });
     return places;
   }
 

@@ -22,9 +22,9 @@ const sharedLimit = 16384;
 interface Launch { readonly label: string; readonly variants: readonly Variant[] }
 
 /** Makes the program of the `webgpu` device. Kernels with `requires: ["subgroups"]` stand before their plain forms. */
-export function gpuProgram(schedule: Schedule): Program {
+export function gpuProgram(schedule: Schedule, options: { readonly weights?: "f32" | "f16" } = {}): Program {
   const complete = withCopies(schedule);
-  const map = new MemoryMap(complete);
+  const map = new MemoryMap(complete, options.weights);
   const known = new Map<string, Lowered>();
   return assemble(map, complete.regions.flatMap((r) => lowerOnce(map, r, known)));
 }
@@ -143,7 +143,7 @@ function assemble(map: MemoryMap, launches: readonly Launch[]): Program {
       byText.set(code, (i = kernels.length));
       kernels.push({
         name: `${v.kernel.name}${kernels.length}`, code, bindings: v.kernel.buffers.map((b) => ({ access: b.access })),
-        ...(v.kernel.subgroups ? { requires: ["subgroups"] } : {}),
+        ...requirements(v.kernel),
       });
     }
     printed.set(v.kernel, i);
@@ -156,6 +156,12 @@ function assemble(map: MemoryMap, launches: readonly Launch[]): Program {
     return { label: l.label, args: [...new Set(l.variants.flatMap((v) => v.keys.map(bufferOf)))], variants };
   });
   return { kernels, buffers, steps, dims: programDims(map) };
+}
+
+/** Features a shader enables. */
+function requirements(kernel: Kernel): { readonly requires?: readonly string[] } {
+  const requires = [...(kernel.subgroups ? ["subgroups"] : []), ...(kernel.buffers.some((b) => b.element === "f16") ? ["f16"] : [])];
+  return requires.length > 0 ? { requires } : {};
 }
 
 function describe(map: MemoryMap, key: string): PlanBuffer {

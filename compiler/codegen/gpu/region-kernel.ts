@@ -91,7 +91,7 @@ export class RegionKernel extends Emitter {
     const used = this.buffers;
     const kernel: Kernel = {
       name: options.name, target: "gpu", dims: programDims(this.map),
-      buffers: used.map((b) => ({ name: b.name, access: b.written ? "read_write" : "read", element: b.element })),
+      buffers: used.map((b) => ({ name: b.name, access: b.written ? "read_write" : "read", element: b.element === "f32" && this.map.isHalf(b.key) ? "f16" : b.element })),
       shared: this.#shared, body: this.body, workgroup: [options.threads, 1, 1], ...(options.subgroups ? { subgroups: true } : {}),
     };
     return { kernel, keys: used.map((b) => b.key), grid: options.grid };
