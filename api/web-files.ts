@@ -6,7 +6,8 @@ import { openCheckpoint } from "../runtime/checkpoint/open.ts";
 /** Files that a checkpoint directory may have; shards are named by the index. */
 const known = [
   "config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
-  "chat_template.jinja", "adapter_config.json", "adapter_model.safetensors",
+  "chat_template.jinja", "adapter_config.json", "adapter_model.safetensors", "adapter.safetensors", "pytorch_model.bin",
+  "pytorch_model.bin.index.json", "adapter_model.bin", "pytorch_adapter.bin",
 ];
 
 /** Directories below `base`; slices of files come by range requests. */

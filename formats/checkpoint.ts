@@ -11,6 +11,8 @@ export interface TensorHeader {
   readonly file: string;
   readonly begin: number;
   readonly end: number;
+  /** Elements between neighbours of each axis, where they do not lie in row-major order; the range spans all of them. */
+  readonly strides?: readonly number[];
 }
 
 export interface CheckpointHeader {
@@ -28,7 +30,7 @@ export interface CheckpointHeader {
 /** Why a checkpoint cannot be used. `kind` selects the diagnostic; the rest are its facts. */
 export interface CheckpointProblem {
   readonly problem:
-    | "not_found" | "not_a_directory" | "no_config" | "no_tensors" | "bad_json" | "bad_header" | "truncated" | "bad_dtype"
+    | "not_found" | "not_a_directory" | "no_config" | "no_tensors" | "bad_json" | "bad_header" | "bad_archive" | "bad_pickle" | "truncated" | "bad_dtype"
     | "overlap" | "out_of_file" | "missing_shard" | "outside_directory" | "duplicate" | "unreadable" | "hub";
   readonly path: string;
   readonly file?: string;

@@ -83,13 +83,14 @@ async function fetchSnapshot(hub: Hub, wanted: Wanted): Promise<string | Failed>
   }
 }
 
-/** Configs, tokenizer, templates and safetensors at the top; not the same weights in a second format. */
+/** Configs, tokenizer, templates and weights at the top; not the same weights in a second format. */
 function needed(entries: readonly ListFileEntry[]): ListFileEntry[] {
   const files = entries.filter((e) => e.type === "file" && staysInside(e.path) && !e.path.includes("/"));
   const sharded = files.some((e) => e.path === "model.safetensors.index.json") && !files.some((e) => e.path === "model.safetensors");
   const weights = (name: string): boolean =>
     /^(adapter_model|adapter)(-\d+-of-\d+)?\.safetensors$/.test(name) || name === "model.safetensors" || (sharded && /^model-\d+-of-\d+\.safetensors$/.test(name));
-  return files.filter((e) => (e.path.endsWith(".safetensors") ? weights(e.path) : /\.(json|jinja|model)$/.test(e.path)));
+  const pickles = files.some((e) => weights(e.path)) ? /(?!)/ : /^(pytorch_model(-\d+-of-\d+)?|adapter_model|pytorch_adapter)\.bin$/;
+  return files.filter((e) => (e.path.endsWith(".safetensors") ? weights(e.path) : /\.(json|jinja|model)$/.test(e.path) || pickles.test(e.path)));
 }
 
 /** One file to `blobs/<etag>`, linked from the snapshot. A partial download never has the final name. */

@@ -44,6 +44,8 @@ export function reportProblem(p: CheckpointProblem, at: Span, written: string, k
     case "no_tensors": return diagnostics.report("A0617", { at, path: written, detail: p.detail });
     case "bad_json": return diagnostics.report("A0614", { at, file, detail: p.detail });
     case "bad_header": return diagnostics.report("A0615", { at, file, detail: p.detail });
+    case "bad_archive": return diagnostics.report("A0641", { at, file, detail: p.detail, ...(p.tensor ? { tensor } : {}) });
+    case "bad_pickle": return diagnostics.report("A0640", { at, file, detail: p.detail });
     case "truncated": return diagnostics.report("A0607", { at, file, detail: p.detail, ...(p.tensor ? { tensor } : {}) });
     case "bad_dtype": return diagnostics.report("A0608", { at, file, tensor, dtype: "another dtype", known: ["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"], detail: p.detail });
     case "overlap": return diagnostics.report("A0609", { at, file, detail: p.detail });

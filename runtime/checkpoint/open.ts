@@ -1,10 +1,11 @@
 /**
  * Opens a checkpoint directory: its JSON files and the headers of its tensors, checked; no tensor data. Layouts are
- * those that transformers and PEFT write: one safetensors file, or shards named by an index.
+ * those that transformers, PEFT and AdapterHub write: one safetensors file or `torch.save` file, or shards named by an index.
  */
 import type { CheckpointHeader, CheckpointProblem, TensorHeader } from "../../formats/checkpoint.ts";
 import { parseJson } from "../../formats/ordered-json.ts";
 import { headerHash, headerLength, isProblem, parseHeader, type HeaderProblem } from "../../formats/safetensors.ts";
+import { readTorch } from "../../formats/torch.ts";
 import { FileFailure, readBytes, readText, staysInside, type Directory, type FileSystem } from "./files.ts";
 
 export type CheckpointKind = "base" | "adapter";
@@ -17,8 +18,8 @@ export interface OpenCheckpoint {
 
 /** Files with tensors by kind, in the order they are looked for; an index stands for its shards. */
 const tensorFiles: Readonly<Record<CheckpointKind, readonly string[]>> = {
-  base: ["model.safetensors", "model.safetensors.index.json"],
-  adapter: ["adapter_model.safetensors", "adapter_model.safetensors.index.json", "adapter.safetensors"],
+  base: ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"],
+  adapter: ["adapter_model.safetensors", "adapter_model.safetensors.index.json", "adapter.safetensors", "adapter_model.bin", "pytorch_adapter.bin"],
 };
 const configFile: Readonly<Record<CheckpointKind, string>> = { base: "config.json", adapter: "adapter_config.json" };
 /** JSON that must parse where it is there; any other JSON file is read when it parses and is small. */
@@ -79,9 +80,18 @@ async function readJson(dir: Directory, listing: readonly string[]): Promise<Rec
   return json;
 }
 
-/** Header of one safetensors file, checked against the file's size before it is read. */
+/** Header of one file, checked against the file's size before it is read. */
 async function readFileHeader(dir: Directory, file: string): Promise<{ size: number; hash: string; slices: TensorHeader[] }> {
   const size = await dir.size(file);
+  if (!file.endsWith(".safetensors")) {
+    const read = async (begin: number, length: number): Promise<Uint8Array> => {
+      const bytes = new Uint8Array(length);
+      await dir.read(file, begin, bytes);
+      return bytes;
+    };
+    const header = orFail(dir, file, await readTorch(read, size));
+    return { size, hash: header.hash, slices: header.tensors.map((t) => ({ ...t, file })) };
+  }
   const first = new Uint8Array(Math.min(8, size));
   await dir.read(file, 0, first);
   const length = orFail(dir, file, headerLength(first, size)).length;
@@ -135,10 +145,8 @@ function checkIndex(dir: Directory, file: string, shards: ReadonlyMap<string, st
 
 function noTensors(kind: CheckpointKind, listing: readonly string[]): string {
   const pickle = listing.find((f) => /\.(bin|pt|pth|ckpt)$/.test(f));
-  const wanted = tensorFiles[kind].slice(0, 2).join(" or ");
-  return pickle
-    ? `it has no ${wanted}; ${pickle} is a pickle, which can run code and is not read`
-    : `it has no ${wanted}${holds(listing)}`;
+  const wanted = tensorFiles[kind].filter((f) => !f.endsWith(".index.json")).join(", ");
+  return pickle ? `it has no ${wanted}; ${pickle} is not a name that weights are read from` : `it has no ${wanted}${holds(listing)}`;
 }
 
 const holds = (listing: readonly string[]): string =>

@@ -87,6 +87,29 @@ export class TensorFailure extends Error {}
 
 /** Values of a tensor in f32 (floats) or i32 (the rest), all finite; throws `TensorFailure` otherwise. */
 export async function readTensor(dir: Directory, tensor: TensorHeader, signal?: AbortSignal): Promise<Data> {
+  const { strides, ...span } = tensor;
+  return strides ? inOrder(await readElements(dir, span, signal), tensor.shape, strides) : readElements(dir, span, signal);
+}
+
+/** Elements of a strided view in row-major order. */
+function inOrder(span: Data, shape: readonly number[], strides: readonly number[]): Data {
+  const count = shape.reduce((a, b) => a * b, 1);
+  const out = span instanceof Float32Array ? new Float32Array(count) : new Int32Array(count);
+  const index = shape.map(() => 0);
+  let from = 0;
+  for (let i = 0; i < count; i++) {
+    out[i] = span[from]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      from -= shape[axis]! * strides[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+async function readElements(dir: Directory, tensor: TensorHeader, signal?: AbortSignal): Promise<Data> {
   const width = storageWidth[tensor.dtype];
   const count = (tensor.end - tensor.begin) / width;
   const out = room(tensor, count);

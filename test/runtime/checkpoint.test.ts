@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync, truncateSync, chmodSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync, truncateSync, chmodSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { memoryFiles, staysInside } from "../../runtime/checkpoint/files.ts";
@@ -69,9 +69,21 @@ it("names the tensor of a file that was cut short", async () => {
   expect(await problemOf(root)).toEqual(["truncated", "model.safetensors", "w"]);
 });
 
-it("says that pickles are not read", async () => {
-  const found = await openCheckpoint(diskFiles(), scratch({ "config.json": {}, "pytorch_model.bin": "x" }), "base");
-  expect(found).toMatchObject({ problem: "no_tensors", detail: expect.stringContaining("pytorch_model.bin is a pickle") });
+it("says what is wrong with a pickle, and which names are read", async () => {
+  expect(await openCheckpoint(diskFiles(), scratch({ "config.json": {}, "pytorch_model.bin": "x" }), "base")).toMatchObject({ problem: "bad_archive", file: "pytorch_model.bin" });
+  expect(await openCheckpoint(diskFiles(), scratch({ "config.json": {}, "weights.pt": "x" }), "base")).toMatchObject({
+    problem: "no_tensors", detail: expect.stringContaining("weights.pt is not a name that weights are read from"),
+  });
+});
+
+it("opens what torch.save wrote, shards by their index too", async () => {
+  const bin = new Uint8Array(readFileSync(new URL("../fixtures/oracle/torch-files/new.bin", import.meta.url)));
+  const adapter = await openCheckpoint(diskFiles(), scratch({ "adapter_config.json": {}, "pytorch_adapter.bin": bin }), "adapter");
+  if ("problem" in adapter) throw new Error(adapter.detail);
+  expect(adapter.header.tensors.get("turned")).toMatchObject({ dtype: "f32", shape: [5, 6], strides: [1, 5], file: "pytorch_adapter.bin" });
+  const map = Object.fromEntries([...adapter.header.tensors.keys()].map((name) => [name, "pytorch_model-00001-of-00001.bin"]));
+  const base = await openCheckpoint(diskFiles(), scratch({ "config.json": {}, "pytorch_model.bin.index.json": index(map), "pytorch_model-00001-of-00001.bin": bin }), "base");
+  expect(base).toMatchObject({ header: { files: [{ file: "pytorch_model-00001-of-00001.bin" }] } });
 });
 
 it("refuses links that leave the directory, and follows those that stay", async () => {

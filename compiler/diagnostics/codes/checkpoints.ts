@@ -133,7 +133,8 @@ The index of a checkpoint in several files names a file that is not in the direc
     labels: [here(p.at, "no file with tensors here")],
     body: p.detail ?? (p.listing && p.listing.length > 0 ? `It holds ${names(p.listing)}.` : undefined),
   }), `
-Weights are read from \`model.safetensors\`, an index with its shards, or \`adapter_model.safetensors\`.
+Weights are read from \`model.safetensors\` or \`pytorch_model.bin\`, one file or an index with its shards; of an adapter from
+\`adapter_model.safetensors\`, \`adapter.safetensors\`, \`adapter_model.bin\` or \`pytorch_adapter.bin\`.
 `),
 
   A0618: error("Tensor is in two files", (p: { at: Span; file: string; detail: string }) => ({
@@ -221,8 +222,28 @@ The format of the directory says how names of tensors map to parameters; this on
   }), `
 The library says that these tensors carry nothing the network needs.
 `),
+
+  A0640: error("Pickle holds more than tensors", (p: { at: Span; file: string; detail: string }) => ({
+    labels: [here(p.at, `\`${p.file}\` is refused`)],
+    body: sentence(p.detail),
+    help: "load it where you trust it, and save its tensors as safetensors",
+  }), `
+A pickle is a program for a small machine, and reading one in Python can run any code. Adapt's machine knows the instructions that build a
+dictionary of tensors, and stops at every other.
+`),
+
+  A0641: error("Archive cannot be read", (p: { at: Span; file: string; detail: string; tensor?: string }) => ({
+    labels: [here(p.at, `\`${p.file}\` is damaged`)],
+    body: sentence(p.tensor === undefined ? p.detail : `\`${p.tensor}\`: ${p.detail}`),
+    help: "copy or download the file again",
+  }), `
+\`torch.save\` writes an archive with a pickle and one entry for each storage. Sizes and places in it are checked before anything is read by
+them.
+`),
 };
 
 function firstOf(count: number): string | undefined {
   return count > 1 ? `The first of ${count} tensors that disagree, all in the same way:` : undefined;
 }
+/** A clause as a sentence. */
+const sentence = (clause: string): string => `${clause.charAt(0).toUpperCase()}${clause.slice(1).replace(/\.$/, "")}.`;
