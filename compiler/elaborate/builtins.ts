@@ -3,7 +3,7 @@ import { equal, constantOf, floorDiv, constant, type Dim } from "../../ir/dim.ts
 import type { NodeId, UnaryOp } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
 import { describe, float, int, poison, type TensorVal, type Value } from "../check/values.ts";
-import { asNode, dimOf, made, type OperatorContext } from "./operators.ts";
+import { asNode, dimOf, made, valueOfDim, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
   /** A name for the rows a call keeps from run to run, different for each call. */
@@ -136,6 +136,11 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     if (!d) throw new Fault("Int", n!);
     return made(c, at, () => c.builder.iota(d));
   },
+  size: ([x, axis], at) => {
+    const t = tensor(x), d = t.dims[axisOf(axis!, t)]!;
+    return valueOfDim(d.dim, at);
+  },
+  rank: ([x], at) => int(tensor(x).dims.length, at),
   // A reshape of a reshape, and a permutation of a permutation, is one: views of a port that nothing writes leave no trace.
   reshape: ([x, shape], at, c) => made(c, at, () => c.builder.reshape(before(c, tensor(x).node, "reshape"), dims(shape!)), [tensor(x)]),
   permute: ([x, axes], at, c) => made(c, at, () => {
