@@ -4,7 +4,7 @@ export { SpecError, type OpenOptions } from "./api/spec.ts";
 export { check, compile, explainCode, format, initText, renderDiagnostics, type CompileOptions, type Diagnostic, type Host } from "./compiler/index.ts";
 export {
   RuntimeFailure, memoryFiles, openPlan, type ChatMessage, type DeviceInfo, type DeviceName, type GenerateOptions, type GenerateResult,
-  type GenerateStats, type Generation, type Piece, type Plan, type Prompt, type Session, type Tensor,
+  type GenerateStats, type Generation, type InputValue, type Piece, type Plan, type Prompt, type Session, type Tensor,
 } from "./runtime/index.ts";
 export { nodeDevices } from "./runtime/node-devices.ts";
 export { nodeFiles, nodeHost } from "./runtime/node-host.ts";

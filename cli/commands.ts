@@ -41,6 +41,8 @@ const dtype: OptionSpec = { flags: "--dtype <name>", about: "how the webgpu devi
 
 const adapters: OptionSpec = { flags: "--adapters <mode>", about: "adapters that can be folded into weights: auto by cost, fold always, side never (default: auto)", choices: ["auto", "fold", "side"] };
 
+const input: OptionSpec = { flags: "--input <name=value>", about: "an input the spec declares: a number, a text, or a list with one for each row; may be repeated", kind: "list" };
+
 const sampling: readonly OptionSpec[] = [
   { flags: "--max-tokens <n>", about: "stop after so many new tokens (default: 128)", kind: "integer", min: 1, max: 1_000_000 },
   { flags: "--temperature <t>", about: "0 takes the likeliest token (default: 0)", kind: "number", min: 0, max: 100 },
@@ -80,7 +82,7 @@ export const commands: readonly CommandSpec[] = [
       model,
       { flags: "--inputs <file>", about: "safetensors with the inputs by name (input_ids, attention_mask, ...)", required: true },
       { flags: "--outputs <file>", about: "safetensors to write, with the outputs by name (logits, ...)", required: true },
-      device, threads, dtype, adapters,
+      input, device, threads, dtype, adapters,
       { flags: "--greedy <n>", about: "also add greedy_ids: the inputs continued by n tokens, without an end token", kind: "integer", min: 1, max: 1_000_000 },
       json,
     ],
@@ -94,9 +96,9 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--prompt <text>", about: "the text to continue; - reads standard input" },
       { flags: "--chat", about: "talk to the model through its chat template" },
       { flags: "--system <text>", about: "with --chat: the system message" },
-      ...sampling, device, threads, dtype, adapters,
+      input, ...sampling, device, threads, dtype, adapters,
     ],
-    examples: ["adapt run smol.adapt --prompt 'Dear sir' --max-tokens 64", "adapt run smol.adapt --model counsel --chat"],
+    examples: ["adapt run smol.adapt --prompt 'Dear sir' --max-tokens 64", "adapt run smol.adapt --model counsel --chat", "adapt run smol.adapt --prompt 'Dear sir' --input tenant=acme --input trade=0.3,0.7"],
     load: () => import("./commands/run.ts"),
   },
   {
@@ -104,7 +106,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       { flags: "--prompt <text>", about: "the text each model continues" },
       { flags: "--tokens <file>", about: "safetensors with token windows [N, S]: adds the perplexity table" },
-      ...sampling, device, threads, dtype, adapters,
+      input, ...sampling, device, threads, dtype, adapters,
     ],
     examples: ["adapt compare examples/lantern.adapt --prompt 'In the beginning' --tokens examples/models/lantern/perplexity.safetensors"],
     load: () => import("./commands/compare.ts"),
@@ -114,7 +116,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       model,
       { flags: "--tokens <file>", about: "safetensors with token windows [N, S], one tensor a text", required: true },
-      device, threads, dtype, adapters, json,
+      input, device, threads, dtype, adapters, json,
     ],
     examples: ["adapt perplexity examples/lantern.adapt --tokens examples/models/lantern/perplexity.safetensors"],
     load: () => import("./commands/perplexity.ts"),

@@ -33,7 +33,7 @@ export async function perplexityTable(
     device = session.deviceText;
     const row: Record<string, number> = {};
     for (const { text, rows } of texts) {
-      row[text] = await session.perplexity(rows, { signal: console.signal, onProgress: (done) => progress.update(before + done, total) });
+      row[text] = await session.perplexity(rows, { inputs: bench.inputs(name), signal: console.signal, onProgress: (done) => progress.update(before + done, total) });
       before += rows.length;
     }
     table[name] = row;

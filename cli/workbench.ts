@@ -1,16 +1,19 @@
 /** What commands that run models share: a spec or plan, its models, sessions on one device. */
 import { existsSync } from "node:fs";
-import { SpecError, openPlan, nodeDevices, renderDiagnostics, type DeviceName, type OpenOptions, type Session } from "../index.ts";
+import { SpecError, openPlan, nodeDevices, renderDiagnostics, type DeviceName, type InputValue, type OpenOptions, type Session } from "../index.ts";
 import { access } from "../api/node-open.ts";
 import type { Options } from "./commands.ts";
 import type { Console } from "./console.ts";
 import { BugFailure, DiagnosedFailure, ProgramFailure, UsageFailure } from "./failure.ts";
+import { requestInputs } from "./inputs.ts";
 
 export interface Workbench {
   readonly models: readonly string[];
   /** The model asked for, or the only one. Throws `UsageFailure` that lists them. */
   choose(model: unknown): string;
   session(model: string): Promise<Session>;
+  /** What `--input` says for a model. Throws `UsageFailure`. */
+  inputs(model: string): Readonly<Record<string, InputValue>>;
 }
 
 /** Compiles or reads `file`, showing warnings. */
@@ -37,6 +40,7 @@ export async function openWorkbench(file: string, options: Options, console: Con
       const listed = models.map((m) => `  --model ${m}`).join("\n");
       throw new UsageFailure(model === undefined ? `\`${file}\` exports ${models.length} models; choose one:\n${listed}` : `\`${file}\` exports no model \`${String(model)}\`; it exports:\n${listed}`);
     },
+    inputs: (model) => requestInputs(plan.plan.models[model]!, options),
     async session(model) {
       const progress = console.progress(`loading ${model}`);
       try {

@@ -6,6 +6,7 @@ import type { DeclarationOf, Expr, StringLit } from "./syntax/ast.ts";
 import { openBase } from "./check/bases.ts";
 import { Checkpoints } from "./check/checkpoints.ts";
 import { adaptersOf, composedModel, type ComposedModel, type Part } from "./check/composition.ts";
+import { inputOf, type ProgramInput } from "./check/inputs.ts";
 import { checkNames } from "./check/names.ts";
 import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
 import { Scope } from "./check/scope.ts";
@@ -57,7 +58,7 @@ class ProgramChecker {
     for (const u of this.library.own) for (const d of u.file.declarations) checkNames(d, u.scope, this.diagnostics);
     const bases: Base[] = [], adapters: PlacedAdapter[] = [], models: ExportedModel[] = [];
     for (const d of declarations) {
-      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model") {
+      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model" && d.kind !== "Input") {
         this.notYet(d);
         continue;
       }
@@ -81,7 +82,7 @@ class ProgramChecker {
 
   /** Constructs that are read and cannot be built yet. */
   private notYet(d: Library["entry"]["file"]["declarations"][number]): void {
-    const what: Partial<Record<typeof d.kind, string>> = { Input: "an input", Let: "a `let` of a program", RouterInstance: "a router", GeneratorInstance: "a generator" };
+    const what: Partial<Record<typeof d.kind, string>> = { Let: "a `let` of a program", RouterInstance: "a router", GeneratorInstance: "a generator" };
     const text = what[d.kind];
     if (text) this.diagnostics.report("A0109", { at: d.name.span, what: text });
   }
@@ -120,11 +121,16 @@ class ProgramChecker {
             if (part.kind === "adapter") this.used.add(part.adapter);
             return part;
           },
+          requestField: (n, s) => this.requestField(n, s, home),
           diagnostics: this.diagnostics,
         });
         return model ? { kind: "model", model } : { kind: "poison" };
       }
-      case "Input": case "RouterInstance": case "GeneratorInstance": case "Let": {
+      case "Input": {
+        const input = inputOf(d, this.diagnostics);
+        return input ? { kind: "input", input } : { kind: "poison" };
+      }
+      case "RouterInstance": case "GeneratorInstance": case "Let": {
         this.notYet(d);
         return { kind: "poison" };
       }
@@ -158,6 +164,16 @@ class ProgramChecker {
     }
     if (found.kind === "declared") return this.part(found.declared, at);
     return found.kind === "poison" ? { kind: "poison" } : { kind: "other", what: describe(found), declared: found.because };
+  }
+
+  /** The input behind `request.f`. */
+  private requestField(name: string, at: Span, home: Scope): ProgramInput | undefined {
+    const found = home.lookup(name);
+    const part = found?.kind === "declared" && found.declared.declaration.kind === "Input" ? this.part(found.declared, at) : undefined;
+    if (part?.kind === "input") return part.input;
+    const inputs = this.library.entry.file.declarations.filter((d) => d.kind === "Input").map((d) => d.name.text);
+    if (!part) this.diagnostics.report("A0406", { at, field: name, inputs });
+    return undefined;
   }
 
   private placement(home: Scope): PlacementContext {

@@ -1,11 +1,16 @@
 /**
  * What can go wrong while a plan runs, in the user's words. Every error of the runtime that the caller can do
- * something about is a `RuntimeFailure`: a code (`A07` and two digits), a title, the reason with its facts, and what to do.
+ * something about is a `RuntimeFailure`: a code (`A07` and two digits, or the compiler's for the same fault), a title, the reason with its facts, and what to do.
  */
 import type { CheckpointProblem } from "../formats/checkpoint.ts";
 
 /** Facts of each code; `failures` words them. */
 interface Facts {
+  /** Faults of inputs that the compiler reports as well where it can know; the codes are the same. */
+  A0203: { input: string; value: number; expected: string };
+  A0204: { input: string; expected: string; found: string };
+  A0223: { input: string; sum: number };
+  A0403: { input: string; value: string; known: readonly string[] };
   /** The device asked for is not there. */
   A0701: { device: string; reason: string };
   A0702: { device: string; reason: string };
@@ -36,6 +41,23 @@ interface Wording<F> {
 }
 
 const failures: { readonly [C in RuntimeCode]: Wording<Facts[C]> } = {
+  A0203: {
+    title: "Value is out of range",
+    reason: ({ input, value, expected }) => `\`${input}\` cannot be ${value}:\n\n    Expected   ${expected}\n    Found      ${value}`,
+  },
+  A0204: {
+    title: "Value is of another type",
+    reason: ({ input, expected, found }) => `Input \`${input}\`:\n\n    Expected   ${expected}\n    Found      ${found}`,
+  },
+  A0223: {
+    title: "Weights do not sum to 1",
+    reason: ({ input, sum }) => `The weights of \`${input}\` sum to ${sum}:\n\n    Expected   numbers that sum to 1\n    Found      ${sum}`,
+  },
+  A0403: {
+    title: "Switch does not cover every value",
+    reason: ({ input, value, known }) => `Nothing is declared for \`${input}\` = ${JSON.stringify(value)}; there is ${names(known)}.`,
+    help: () => "give one of these, or add an arm `_ => none`",
+  },
   A0701: {
     title: "Device is not available",
     reason: ({ device, reason }) => `\`${device}\` was asked for by name, and ${reason}.`,

@@ -1,9 +1,10 @@
 /** The runtime: opens plans, runs them, generates text. It knows nothing of the language. */
-export { openPlan, type OpenOptions, type PlanAccess, type Session } from "./session.ts";
+export { openPlan, type OpenOptions, type PerplexityOptions, type PlanAccess, type Session } from "./session.ts";
 export { chooseDevice, type Choice, type DeviceName, type DeviceProviders } from "./choose-device.ts";
 export type { Data, Device, DeviceInfo, Executable, StateHandle, Tensor, WeightSource } from "./device.ts";
+export type { InputValue } from "./input-values.ts";
 export { RuntimeFailure, runtimeCodes, sized, type RuntimeCode } from "./errors.ts";
-export { planVersion, type ModelPlan, type Plan, type Source } from "./plan.ts";
+export { planVersion, type InputDomain, type ModelPlan, type Plan, type PlanInput, type Source } from "./plan.ts";
 export { checkPlan, parsePlan } from "./plan-load.ts";
 export { memoryFiles, urlFiles, type Directory, type FileSystem } from "./checkpoint/files.ts";
 export { openCheckpoint, type OpenCheckpoint } from "./checkpoint/open.ts";

@@ -3,23 +3,26 @@ import * as dim from "../ir/dim.ts";
 import type { Dim } from "../ir/dim.ts";
 import type { Tensor } from "./device.ts";
 import { RuntimeFailure } from "./errors.ts";
+import { inputTensor, isTensor, type InputValue } from "./input-values.ts";
 import type { ModelPlan } from "./plan.ts";
 
-/** All inputs of the model for a run after `past` tokens. Throws `RuntimeFailure` A0705 or A0706. */
-export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, Tensor>>, past: number): Record<string, Tensor> {
+/** All inputs of the model for a run after `past` tokens. Throws `RuntimeFailure`: A0705, A0706, and those of `inputTensor`. */
+export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, InputValue>>, past: number): Record<string, Tensor> {
   const unknown = Object.keys(given).find((name) => !plan.inputs.some((i) => i.name === name));
   if (unknown !== undefined)
     throw new RuntimeFailure("A0705", { input: unknown, expected: `one of ${plan.inputs.map((i) => i.name).join(", ")}`, found: "a name the model does not read" });
   const dims = bind(plan, given, past);
   const out: Record<string, Tensor> = {};
   for (const input of plan.inputs) {
-    const found = given[input.name];
+    const value = given[input.name];
     const shape = shapeOf(input.shape, dims);
-    if (!found) {
+    if (value === undefined) {
       if (input.default === undefined || !shape) throw new RuntimeFailure("A0706", { input: input.name, given: Object.keys(given) });
       out[input.name] = { dtype: input.dtype, shape, data: filled(input.default, input.dtype, shape, past) };
       continue;
     }
+    const found = input.domain && shape ? inputTensor(input, value, shape) : value;
+    if (!isTensor(found)) throw new RuntimeFailure("A0705", { input: input.name, expected: described(input.dtype, input.shape, dims), found: Array.isArray(found) ? "a list" : typeof found });
     if (found.dtype !== input.dtype || !shape || found.shape.length !== shape.length || found.shape.some((d, i) => d !== shape[i]) || found.data.length !== shape.reduce((a, b) => a * b, 1))
       throw new RuntimeFailure("A0705", { input: input.name, expected: described(input.dtype, input.shape, dims), found: `${found.dtype} [${found.shape.join(", ")}]` });
     out[input.name] = found;
@@ -33,12 +36,13 @@ export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, T
 }
 
 /** Run-time dims from the shapes of the inputs that give them. */
-export function bind(plan: ModelPlan, given: Readonly<Record<string, Tensor>>, past: number): Record<string, number> {
+export function bind(plan: ModelPlan, given: Readonly<Record<string, InputValue>>, past: number): Record<string, number> {
   const dims: Record<string, number> = { P: past };
   for (const d of plan.graph.dims) {
     if (d.from.kind === "past") dims[d.name] = past;
     else {
-      const size = given[d.from.input]?.shape[d.from.axis];
+      const value = given[d.from.input];
+      const size = value === undefined || !isTensor(value) ? undefined : value.shape[d.from.axis];
       if (size !== undefined) dims[d.name] = size;
     }
   }

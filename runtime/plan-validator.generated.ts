@@ -2,9 +2,9 @@
 /** Made from plan.schema.json by scripts/plan-validator.mjs; do not edit. */
 export const validatePlan = validate10;
 
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape","axis"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape","axis"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
 const schema33 = {"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}};
-const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape","axis"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
+const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape","axis"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
 const schema18 = {"enum":["f32","f16","bf16","i32","bool"]};
 const schema14 = {"type":"integer","minimum":0};
 const schema13 = {"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"}}}}}};
@@ -1349,6 +1349,154 @@ var valid2 = _errs12 === errors;
 else {
 var valid2 = true;
 }
+if(valid2){
+if(data3.domain !== undefined){
+let data8 = data3.domain;
+const _errs13 = errors;
+if(errors === _errs13){
+if(data8 && typeof data8 == "object" && !Array.isArray(data8)){
+let missing2;
+if((data8.kind === undefined) && (missing2 = "kind")){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain",schemaPath:"#/properties/inputs/items/properties/domain/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
+return false;
+}
+else {
+if(data8.kind !== undefined){
+let data9 = data8.kind;
+const _errs15 = errors;
+if(!((((data9 === "range") || (data9 === "simplex")) || (data9 === "bool")) || (data9 === "text"))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/kind",schemaPath:"#/properties/inputs/items/properties/domain/properties/kind/enum",keyword:"enum",params:{allowedValues: schema12.properties.inputs.items.properties.domain.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid4 = _errs15 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data8.from !== undefined){
+let data10 = data8.from;
+const _errs16 = errors;
+if(!((typeof data10 == "number") && (isFinite(data10)))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/from",schemaPath:"#/properties/inputs/items/properties/domain/properties/from/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid4 = _errs16 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data8.to !== undefined){
+let data11 = data8.to;
+const _errs18 = errors;
+if(!((typeof data11 == "number") && (isFinite(data11)))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/to",schemaPath:"#/properties/inputs/items/properties/domain/properties/to/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid4 = _errs18 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data8.inclusive !== undefined){
+const _errs20 = errors;
+if(typeof data8.inclusive !== "boolean"){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/inclusive",schemaPath:"#/properties/inputs/items/properties/domain/properties/inclusive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+return false;
+}
+var valid4 = _errs20 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data8.whole !== undefined){
+const _errs22 = errors;
+if(typeof data8.whole !== "boolean"){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/whole",schemaPath:"#/properties/inputs/items/properties/domain/properties/whole/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+return false;
+}
+var valid4 = _errs22 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data8.expected !== undefined){
+const _errs24 = errors;
+if(typeof data8.expected !== "string"){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/expected",schemaPath:"#/properties/inputs/items/properties/domain/properties/expected/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid4 = _errs24 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data8.values !== undefined){
+let data15 = data8.values;
+const _errs26 = errors;
+if(errors === _errs26){
+if(Array.isArray(data15)){
+var valid5 = true;
+const len1 = data15.length;
+for(let i1=0; i1<len1; i1++){
+const _errs28 = errors;
+if(typeof data15[i1] !== "string"){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/values/" + i1,schemaPath:"#/properties/inputs/items/properties/domain/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid5 = _errs28 === errors;
+if(!valid5){
+break;
+}
+}
+}
+else {
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/values",schemaPath:"#/properties/inputs/items/properties/domain/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+return false;
+}
+}
+var valid4 = _errs26 === errors;
+}
+else {
+var valid4 = true;
+}
+if(valid4){
+if(data8.closed !== undefined){
+const _errs30 = errors;
+if(typeof data8.closed !== "boolean"){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/closed",schemaPath:"#/properties/inputs/items/properties/domain/properties/closed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
+return false;
+}
+var valid4 = _errs30 === errors;
+}
+else {
+var valid4 = true;
+}
+}
+}
+}
+}
+}
+}
+}
+}
+}
+else {
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain",schemaPath:"#/properties/inputs/items/properties/domain/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+var valid2 = _errs13 === errors;
+}
+else {
+var valid2 = true;
+}
+}
 }
 }
 }
@@ -1377,80 +1525,80 @@ var valid0 = true;
 }
 if(valid0){
 if(data.outputs !== undefined){
-let data8 = data.outputs;
-const _errs13 = errors;
-if(errors === _errs13){
-if(Array.isArray(data8)){
-var valid4 = true;
-const len1 = data8.length;
-for(let i1=0; i1<len1; i1++){
-let data9 = data8[i1];
-const _errs15 = errors;
-if(errors === _errs15){
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-let missing2;
-if(((((data9.name === undefined) && (missing2 = "name")) || ((data9.node === undefined) && (missing2 = "node"))) || ((data9.dtype === undefined) && (missing2 = "dtype"))) || ((data9.shape === undefined) && (missing2 = "shape"))){
-validate11.errors = [{instancePath:instancePath+"/outputs/" + i1,schemaPath:"#/properties/outputs/items/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
+let data18 = data.outputs;
+const _errs32 = errors;
+if(errors === _errs32){
+if(Array.isArray(data18)){
+var valid6 = true;
+const len2 = data18.length;
+for(let i2=0; i2<len2; i2++){
+let data19 = data18[i2];
+const _errs34 = errors;
+if(errors === _errs34){
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+let missing3;
+if(((((data19.name === undefined) && (missing3 = "name")) || ((data19.node === undefined) && (missing3 = "node"))) || ((data19.dtype === undefined) && (missing3 = "dtype"))) || ((data19.shape === undefined) && (missing3 = "shape"))){
+validate11.errors = [{instancePath:instancePath+"/outputs/" + i2,schemaPath:"#/properties/outputs/items/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
 return false;
 }
 else {
-if(data9.name !== undefined){
-const _errs17 = errors;
-if(typeof data9.name !== "string"){
-validate11.errors = [{instancePath:instancePath+"/outputs/" + i1+"/name",schemaPath:"#/properties/outputs/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+if(data19.name !== undefined){
+const _errs36 = errors;
+if(typeof data19.name !== "string"){
+validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/name",schemaPath:"#/properties/outputs/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid5 = _errs17 === errors;
+var valid7 = _errs36 === errors;
 }
 else {
-var valid5 = true;
+var valid7 = true;
 }
-if(valid5){
-if(data9.node !== undefined){
-let data11 = data9.node;
-const _errs19 = errors;
-const _errs20 = errors;
-if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
-validate11.errors = [{instancePath:instancePath+"/outputs/" + i1+"/node",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+if(valid7){
+if(data19.node !== undefined){
+let data21 = data19.node;
+const _errs38 = errors;
+const _errs39 = errors;
+if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
+validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/node",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs20){
-if((typeof data11 == "number") && (isFinite(data11))){
-if(data11 < 0 || isNaN(data11)){
-validate11.errors = [{instancePath:instancePath+"/outputs/" + i1+"/node",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+if(errors === _errs39){
+if((typeof data21 == "number") && (isFinite(data21))){
+if(data21 < 0 || isNaN(data21)){
+validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/node",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid5 = _errs19 === errors;
+var valid7 = _errs38 === errors;
 }
 else {
-var valid5 = true;
+var valid7 = true;
 }
-if(valid5){
-if(data9.dtype !== undefined){
-let data12 = data9.dtype;
-const _errs22 = errors;
-if(!(((((data12 === "f32") || (data12 === "f16")) || (data12 === "bf16")) || (data12 === "i32")) || (data12 === "bool"))){
-validate11.errors = [{instancePath:instancePath+"/outputs/" + i1+"/dtype",schemaPath:"#/definitions/dtype/enum",keyword:"enum",params:{allowedValues: schema18.enum},message:"must be equal to one of the allowed values"}];
+if(valid7){
+if(data19.dtype !== undefined){
+let data22 = data19.dtype;
+const _errs41 = errors;
+if(!(((((data22 === "f32") || (data22 === "f16")) || (data22 === "bf16")) || (data22 === "i32")) || (data22 === "bool"))){
+validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/dtype",schemaPath:"#/definitions/dtype/enum",keyword:"enum",params:{allowedValues: schema18.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid5 = _errs22 === errors;
+var valid7 = _errs41 === errors;
 }
 else {
-var valid5 = true;
+var valid7 = true;
 }
-if(valid5){
-if(data9.shape !== undefined){
-const _errs24 = errors;
-if(!(validate15(data9.shape, {instancePath:instancePath+"/outputs/" + i1+"/shape",parentData:data9,parentDataProperty:"shape",rootData}))){
+if(valid7){
+if(data19.shape !== undefined){
+const _errs43 = errors;
+if(!(validate15(data19.shape, {instancePath:instancePath+"/outputs/" + i2+"/shape",parentData:data19,parentDataProperty:"shape",rootData}))){
 vErrors = vErrors === null ? validate15.errors : vErrors.concat(validate15.errors);
 errors = vErrors.length;
 }
-var valid5 = _errs24 === errors;
+var valid7 = _errs43 === errors;
 }
 else {
-var valid5 = true;
+var valid7 = true;
 }
 }
 }
@@ -1458,12 +1606,12 @@ var valid5 = true;
 }
 }
 else {
-validate11.errors = [{instancePath:instancePath+"/outputs/" + i1,schemaPath:"#/properties/outputs/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate11.errors = [{instancePath:instancePath+"/outputs/" + i2,schemaPath:"#/properties/outputs/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-var valid4 = _errs15 === errors;
-if(!valid4){
+var valid6 = _errs34 === errors;
+if(!valid6){
 break;
 }
 }
@@ -1473,100 +1621,100 @@ validate11.errors = [{instancePath:instancePath+"/outputs",schemaPath:"#/propert
 return false;
 }
 }
-var valid0 = _errs13 === errors;
+var valid0 = _errs32 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.states !== undefined){
-let data14 = data.states;
-const _errs25 = errors;
-if(errors === _errs25){
-if(Array.isArray(data14)){
-var valid8 = true;
-const len2 = data14.length;
-for(let i2=0; i2<len2; i2++){
-let data15 = data14[i2];
-const _errs27 = errors;
-if(errors === _errs27){
-if(data15 && typeof data15 == "object" && !Array.isArray(data15)){
-let missing3;
-if(((((data15.name === undefined) && (missing3 = "name")) || ((data15.dtype === undefined) && (missing3 = "dtype"))) || ((data15.shape === undefined) && (missing3 = "shape"))) || ((data15.axis === undefined) && (missing3 = "axis"))){
-validate11.errors = [{instancePath:instancePath+"/states/" + i2,schemaPath:"#/properties/states/items/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
+let data24 = data.states;
+const _errs44 = errors;
+if(errors === _errs44){
+if(Array.isArray(data24)){
+var valid10 = true;
+const len3 = data24.length;
+for(let i3=0; i3<len3; i3++){
+let data25 = data24[i3];
+const _errs46 = errors;
+if(errors === _errs46){
+if(data25 && typeof data25 == "object" && !Array.isArray(data25)){
+let missing4;
+if(((((data25.name === undefined) && (missing4 = "name")) || ((data25.dtype === undefined) && (missing4 = "dtype"))) || ((data25.shape === undefined) && (missing4 = "shape"))) || ((data25.axis === undefined) && (missing4 = "axis"))){
+validate11.errors = [{instancePath:instancePath+"/states/" + i3,schemaPath:"#/properties/states/items/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
 return false;
 }
 else {
-if(data15.name !== undefined){
-const _errs29 = errors;
-if(typeof data15.name !== "string"){
-validate11.errors = [{instancePath:instancePath+"/states/" + i2+"/name",schemaPath:"#/properties/states/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+if(data25.name !== undefined){
+const _errs48 = errors;
+if(typeof data25.name !== "string"){
+validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/name",schemaPath:"#/properties/states/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid9 = _errs29 === errors;
+var valid11 = _errs48 === errors;
 }
 else {
-var valid9 = true;
+var valid11 = true;
 }
-if(valid9){
-if(data15.dtype !== undefined){
-let data17 = data15.dtype;
-const _errs31 = errors;
-if(!(((((data17 === "f32") || (data17 === "f16")) || (data17 === "bf16")) || (data17 === "i32")) || (data17 === "bool"))){
-validate11.errors = [{instancePath:instancePath+"/states/" + i2+"/dtype",schemaPath:"#/definitions/dtype/enum",keyword:"enum",params:{allowedValues: schema18.enum},message:"must be equal to one of the allowed values"}];
+if(valid11){
+if(data25.dtype !== undefined){
+let data27 = data25.dtype;
+const _errs50 = errors;
+if(!(((((data27 === "f32") || (data27 === "f16")) || (data27 === "bf16")) || (data27 === "i32")) || (data27 === "bool"))){
+validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/dtype",schemaPath:"#/definitions/dtype/enum",keyword:"enum",params:{allowedValues: schema18.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid9 = _errs31 === errors;
+var valid11 = _errs50 === errors;
 }
 else {
-var valid9 = true;
+var valid11 = true;
 }
-if(valid9){
-if(data15.shape !== undefined){
-const _errs33 = errors;
-if(!(validate15(data15.shape, {instancePath:instancePath+"/states/" + i2+"/shape",parentData:data15,parentDataProperty:"shape",rootData}))){
+if(valid11){
+if(data25.shape !== undefined){
+const _errs52 = errors;
+if(!(validate15(data25.shape, {instancePath:instancePath+"/states/" + i3+"/shape",parentData:data25,parentDataProperty:"shape",rootData}))){
 vErrors = vErrors === null ? validate15.errors : vErrors.concat(validate15.errors);
 errors = vErrors.length;
 }
-var valid9 = _errs33 === errors;
+var valid11 = _errs52 === errors;
 }
 else {
-var valid9 = true;
+var valid11 = true;
 }
-if(valid9){
-if(data15.axis !== undefined){
-let data19 = data15.axis;
-const _errs34 = errors;
-const _errs35 = errors;
-if(!(((typeof data19 == "number") && (!(data19 % 1) && !isNaN(data19))) && (isFinite(data19)))){
-validate11.errors = [{instancePath:instancePath+"/states/" + i2+"/axis",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+if(valid11){
+if(data25.axis !== undefined){
+let data29 = data25.axis;
+const _errs53 = errors;
+const _errs54 = errors;
+if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
+validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/axis",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs35){
-if((typeof data19 == "number") && (isFinite(data19))){
-if(data19 < 0 || isNaN(data19)){
-validate11.errors = [{instancePath:instancePath+"/states/" + i2+"/axis",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
-return false;
-}
-}
-}
-var valid9 = _errs34 === errors;
-}
-else {
-var valid9 = true;
-}
-}
-}
-}
-}
-}
-else {
-validate11.errors = [{instancePath:instancePath+"/states/" + i2,schemaPath:"#/properties/states/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+if(errors === _errs54){
+if((typeof data29 == "number") && (isFinite(data29))){
+if(data29 < 0 || isNaN(data29)){
+validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/axis",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
-var valid8 = _errs27 === errors;
-if(!valid8){
+}
+var valid11 = _errs53 === errors;
+}
+else {
+var valid11 = true;
+}
+}
+}
+}
+}
+}
+else {
+validate11.errors = [{instancePath:instancePath+"/states/" + i3,schemaPath:"#/properties/states/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+var valid10 = _errs46 === errors;
+if(!valid10){
 break;
 }
 }
@@ -1576,111 +1724,111 @@ validate11.errors = [{instancePath:instancePath+"/states",schemaPath:"#/properti
 return false;
 }
 }
-var valid0 = _errs25 === errors;
+var valid0 = _errs44 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.role !== undefined){
-const _errs37 = errors;
+const _errs56 = errors;
 if(typeof data.role !== "string"){
 validate11.errors = [{instancePath:instancePath+"/role",schemaPath:"#/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid0 = _errs37 === errors;
+var valid0 = _errs56 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.generation !== undefined){
-let data21 = data.generation;
-const _errs39 = errors;
-if(errors === _errs39){
-if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
-let missing4;
-if((data21.eos === undefined) && (missing4 = "eos")){
-validate11.errors = [{instancePath:instancePath+"/generation",schemaPath:"#/properties/generation/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
+let data31 = data.generation;
+const _errs58 = errors;
+if(errors === _errs58){
+if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
+let missing5;
+if((data31.eos === undefined) && (missing5 = "eos")){
+validate11.errors = [{instancePath:instancePath+"/generation",schemaPath:"#/properties/generation/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'"}];
 return false;
 }
 else {
-if(data21.eos !== undefined){
-const _errs41 = errors;
-if(!(validate13(data21.eos, {instancePath:instancePath+"/generation/eos",parentData:data21,parentDataProperty:"eos",rootData}))){
+if(data31.eos !== undefined){
+const _errs60 = errors;
+if(!(validate13(data31.eos, {instancePath:instancePath+"/generation/eos",parentData:data31,parentDataProperty:"eos",rootData}))){
 vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
 errors = vErrors.length;
 }
-var valid12 = _errs41 === errors;
+var valid14 = _errs60 === errors;
 }
 else {
-var valid12 = true;
+var valid14 = true;
 }
-if(valid12){
-if(data21.bos !== undefined){
-let data23 = data21.bos;
-const _errs42 = errors;
-const _errs43 = errors;
-if(!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))){
+if(valid14){
+if(data31.bos !== undefined){
+let data33 = data31.bos;
+const _errs61 = errors;
+const _errs62 = errors;
+if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
 validate11.errors = [{instancePath:instancePath+"/generation/bos",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs43){
-if((typeof data23 == "number") && (isFinite(data23))){
-if(data23 < 0 || isNaN(data23)){
+if(errors === _errs62){
+if((typeof data33 == "number") && (isFinite(data33))){
+if(data33 < 0 || isNaN(data33)){
 validate11.errors = [{instancePath:instancePath+"/generation/bos",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid12 = _errs42 === errors;
+var valid14 = _errs61 === errors;
 }
 else {
-var valid12 = true;
+var valid14 = true;
 }
-if(valid12){
-if(data21.pad !== undefined){
-let data24 = data21.pad;
-const _errs45 = errors;
-const _errs46 = errors;
-if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+if(valid14){
+if(data31.pad !== undefined){
+let data34 = data31.pad;
+const _errs64 = errors;
+const _errs65 = errors;
+if(!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))){
 validate11.errors = [{instancePath:instancePath+"/generation/pad",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs46){
-if((typeof data24 == "number") && (isFinite(data24))){
-if(data24 < 0 || isNaN(data24)){
+if(errors === _errs65){
+if((typeof data34 == "number") && (isFinite(data34))){
+if(data34 < 0 || isNaN(data34)){
 validate11.errors = [{instancePath:instancePath+"/generation/pad",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid12 = _errs45 === errors;
+var valid14 = _errs64 === errors;
 }
 else {
-var valid12 = true;
+var valid14 = true;
 }
-if(valid12){
-if(data21.maxPositions !== undefined){
-let data25 = data21.maxPositions;
-const _errs48 = errors;
-const _errs49 = errors;
-if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
+if(valid14){
+if(data31.maxPositions !== undefined){
+let data35 = data31.maxPositions;
+const _errs67 = errors;
+const _errs68 = errors;
+if(!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))){
 validate11.errors = [{instancePath:instancePath+"/generation/maxPositions",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs49){
-if((typeof data25 == "number") && (isFinite(data25))){
-if(data25 < 0 || isNaN(data25)){
+if(errors === _errs68){
+if((typeof data35 == "number") && (isFinite(data35))){
+if(data35 < 0 || isNaN(data35)){
 validate11.errors = [{instancePath:instancePath+"/generation/maxPositions",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid12 = _errs48 === errors;
+var valid14 = _errs67 === errors;
 }
 else {
-var valid12 = true;
+var valid14 = true;
 }
 }
 }
@@ -1692,39 +1840,39 @@ validate11.errors = [{instancePath:instancePath+"/generation",schemaPath:"#/prop
 return false;
 }
 }
-var valid0 = _errs39 === errors;
+var valid0 = _errs58 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.programs !== undefined){
-let data26 = data.programs;
-const _errs51 = errors;
-if(errors === _errs51){
-if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
-if(data26.webgpu !== undefined){
-const _errs53 = errors;
-if(!(validate27(data26.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data26,parentDataProperty:"webgpu",rootData}))){
+let data36 = data.programs;
+const _errs70 = errors;
+if(errors === _errs70){
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+if(data36.webgpu !== undefined){
+const _errs72 = errors;
+if(!(validate27(data36.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data36,parentDataProperty:"webgpu",rootData}))){
 vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
 errors = vErrors.length;
 }
-var valid16 = _errs53 === errors;
+var valid18 = _errs72 === errors;
 }
 else {
-var valid16 = true;
+var valid18 = true;
 }
-if(valid16){
-if(data26.cpu !== undefined){
-const _errs54 = errors;
-if(!(validate27(data26.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data26,parentDataProperty:"cpu",rootData}))){
+if(valid18){
+if(data36.cpu !== undefined){
+const _errs73 = errors;
+if(!(validate27(data36.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data36,parentDataProperty:"cpu",rootData}))){
 vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
 errors = vErrors.length;
 }
-var valid16 = _errs54 === errors;
+var valid18 = _errs73 === errors;
 }
 else {
-var valid16 = true;
+var valid18 = true;
 }
 }
 }
@@ -1733,7 +1881,7 @@ validate11.errors = [{instancePath:instancePath+"/programs",schemaPath:"#/proper
 return false;
 }
 }
-var valid0 = _errs51 === errors;
+var valid0 = _errs70 === errors;
 }
 else {
 var valid0 = true;

@@ -8,6 +8,7 @@
  */
 import type { Graph, NodeId, StorageType, DType } from "../ir/graph.ts";
 import type { Dim } from "../ir/dim.ts";
+import type { InputDomain } from "../ir/domain.ts";
 
 export const planVersion = 1;
 
@@ -54,7 +55,10 @@ export interface PlanInput {
    * `maskShape` inputs cover T = P + S columns.
    */
   readonly default?: "arange" | "ones" | "zeros";
+  /** What its values can be; set for inputs that the program declares. */
+  readonly domain?: InputDomain;
 }
+
 export interface PlanOutput { readonly name: string; readonly node: NodeId; readonly dtype: DType; readonly shape: readonly Dim[] }
 export interface PlanState {
   readonly name: string;
@@ -114,4 +118,4 @@ export interface StepVariant {
   readonly args?: readonly number[];
 }
 
-export type { StorageType };
+export type { InputDomain, StorageType };

@@ -6,6 +6,7 @@ import { chooseDevice, type DeviceName, type DeviceProviders } from "./choose-de
 import type { Device, DeviceInfo, Executable, Tensor } from "./device.ts";
 import { RuntimeFailure } from "./errors.ts";
 import { completeInputs } from "./inputs.ts";
+import type { InputValue } from "./input-values.ts";
 import type { ModelPlan, Plan } from "./plan.ts";
 import { checkPlan } from "./plan-load.ts";
 import { tokenLoop } from "./text/generate.ts";
@@ -33,6 +34,12 @@ export interface OpenOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+export interface PerplexityOptions {
+  readonly inputs?: Readonly<Record<string, InputValue>>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 export interface Session {
   /** Name of the model. */
   readonly model: string;
@@ -51,18 +58,21 @@ export interface Session {
   readonly outputs: readonly string[];
   /** Another model of the plan on the same device; it is loaded beside this one and disposed on its own. */
   open(model: string): Promise<Session>;
-  /** Runs the model once, from an empty context. Inputs with a default may be left out. */
-  run(inputs: Readonly<Record<string, Tensor>>, options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal }): Promise<Record<string, Tensor>>;
+  /**
+   * Runs the model once, from an empty context. Inputs with a default may be left out. Those the program declares may be plain
+   * values: a number, a text, or a list with one for each row.
+   */
+  run(inputs: Readonly<Record<string, InputValue>>, options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal }): Promise<Record<string, Tensor>>;
   /** Continues a text, a conversation or ids; several prompts are one batch. */
   generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation>;
   /** Continues one text or conversation, streaming: text as it becomes certain, and how many tokens there are so far. */
   stream(prompt: string | readonly ChatMessage[], options?: GenerateOptions): AsyncIterable<{ readonly text: string; readonly tokens: number }>;
   /** The inputs continued by `n` likeliest tokens, without an end token: i32 [B, S + n]. A mask marks padding on the left. */
-  greedy(inputs: Readonly<Record<string, Tensor>>, n: number, signal?: AbortSignal): Promise<Tensor>;
+  greedy(inputs: Readonly<Record<string, InputValue>>, n: number, signal?: AbortSignal): Promise<Tensor>;
   /** Log-likelihood (natural log) of every token but the first, given those before it. */
-  logLikelihood(ids: readonly number[]): Promise<Float64Array>;
+  logLikelihood(ids: readonly number[], options?: { readonly inputs?: Readonly<Record<string, InputValue>> }): Promise<Float64Array>;
   /** exp of the mean negative log-likelihood over windows of ids, each from an empty context. */
-  perplexity(windows: readonly (readonly number[])[], options?: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void }): Promise<number>;
+  perplexity(windows: readonly (readonly number[])[], options?: PerplexityOptions): Promise<number>;
   tokenizer(): Promise<Tokenizer>;
   dispose(): void;
 }
@@ -159,7 +169,7 @@ class OpenSession implements Session {
     return load(this.#shared, name, {});
   }
 
-  async run(inputs: Readonly<Record<string, Tensor>>, options: { outputs?: readonly string[]; signal?: AbortSignal } = {}): Promise<Record<string, Tensor>> {
+  async run(inputs: Readonly<Record<string, InputValue>>, options: { outputs?: readonly string[]; signal?: AbortSignal } = {}): Promise<Record<string, Tensor>> {
     this.#check();
     const unknown = options.outputs?.find((o) => !this.outputs.includes(o));
     if (unknown !== undefined) throw new RuntimeFailure("A0707", { output: unknown, known: this.outputs });
@@ -183,30 +193,30 @@ class OpenSession implements Session {
     }
   }
 
-  async greedy(inputs: Readonly<Record<string, Tensor>>, n: number, signal?: AbortSignal): Promise<Tensor> {
+  async greedy(inputs: Readonly<Record<string, InputValue>>, n: number, signal?: AbortSignal): Promise<Tensor> {
     this.#requireCausal();
-    const { input_ids: ids, attention_mask: mask } = completeInputs(this.#plan, inputs, 0);
+    const { input_ids: ids, attention_mask: mask, position_ids: _, ...more } = completeInputs(this.#plan, inputs, 0);
     if (!ids) throw new RuntimeFailure("A0706", { input: "input_ids", given: Object.keys(inputs) });
     const rows = rowsOf(ids);
     const out = rows.map((r) => [...r]);
     const control = mask ? { masks: rowsOf(mask) } : {};
-    for await (const { row, token } of tokenLoop({ plan: this.#plan, executable: this.#executable }, rows, { maxTokens: n, eos: [], signal }, control)) out[row]!.push(token);
+    for await (const { row, token } of tokenLoop({ plan: this.#plan, executable: this.#executable }, rows, { maxTokens: n, eos: [], signal, inputs: more }, control)) out[row]!.push(token);
     signal?.throwIfAborted();
     return { dtype: "i32", shape: [rows.length, out[0]?.length ?? 0], data: Int32Array.from(out.flat()) };
   }
 
-  async logLikelihood(ids: readonly number[]): Promise<Float64Array> {
-    return (await this.#scores([ids]))[0]!;
+  async logLikelihood(ids: readonly number[], options: { readonly inputs?: Readonly<Record<string, InputValue>> } = {}): Promise<Float64Array> {
+    return (await this.#scores([ids], options))[0]!;
   }
 
-  async perplexity(windows: readonly (readonly number[])[], options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {}): Promise<number> {
+  async perplexity(windows: readonly (readonly number[])[], options: PerplexityOptions = {}): Promise<number> {
     let sum = 0, count = 0;
     for (let at = 0; at < windows.length; ) {
       // Windows of one length share a batch, as many as keep the logits small.
       const length = windows[at]!.length;
       const part = windows.slice(at, at + Math.max(1, Math.floor(2048 / length))).filter((w) => w.length === length);
       options.signal?.throwIfAborted();
-      for (const scores of await this.#scores(part, options.signal)) for (const s of scores) (sum -= s), count++;
+      for (const scores of await this.#scores(part, options)) for (const s of scores) (sum -= s), count++;
       at += part.length;
       options.onProgress?.(at, windows.length);
     }
@@ -225,11 +235,11 @@ class OpenSession implements Session {
     if (--this.#shared.users === 0) this.#shared.device.dispose();
   }
 
-  async #scores(windows: readonly (readonly number[])[], signal?: AbortSignal): Promise<Float64Array[]> {
+  async #scores(windows: readonly (readonly number[])[], { inputs, signal }: PerplexityOptions): Promise<Float64Array[]> {
     this.#requireCausal();
     const width = windows[0]!.length;
     const input: Tensor = { dtype: "i32", shape: [windows.length, width], data: Int32Array.from(windows.flat()) };
-    const logits = (await this.run({ input_ids: input }, { outputs: ["logits"], signal }))["logits"]!;
+    const logits = (await this.run({ ...inputs, input_ids: input }, { outputs: ["logits"], signal }))["logits"]!;
     const vocabulary = logits.shape[2]!;
     const row = (b: number, s: number): Float32Array => (logits.data as Float32Array).subarray((b * width + s) * vocabulary, (b * width + s + 1) * vocabulary);
     return windows.map((w, b) => Float64Array.from(w.slice(1), (token, s) => logProbability(row(b, s), token)));

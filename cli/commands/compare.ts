@@ -14,7 +14,7 @@ export async function run([file]: readonly string[], options: Options, console: 
     const session = await bench.session(name);
     if (i === 0) console.out(`device: ${session.deviceText}\n`);
     console.out(`\n--- ${name}\n${String(options.prompt)}`);
-    await stream(session, String(options.prompt), { ...options, maxTokens: options.maxTokens ?? 40 }, console);
+    await stream(session, String(options.prompt), { ...options, maxTokens: options.maxTokens ?? 40 }, console, bench.inputs(name));
     session.dispose();
     if (console.signal.aborted) return;
   }

@@ -1,5 +1,5 @@
 /** `adapt eval`: computes a model's outputs for the tensors of a file and writes them. */
-import type { Tensor } from "../../index.ts";
+import type { InputValue } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { ProgramFailure } from "../failure.ts";
@@ -9,11 +9,12 @@ import { openWorkbench } from "../workbench.ts";
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
   const inputs = readTensors(String(options.inputs));
   const bench = await openWorkbench(String(file), options, console);
-  const session = await bench.session(bench.choose(options.model));
+  const model = bench.choose(options.model), values = bench.inputs(model);
+  const session = await bench.session(model);
   try {
-    const given: Record<string, Tensor> = {}, unread: string[] = [];
+    const given: Record<string, InputValue> = { ...values }, unread: string[] = [];
     for (const [name, tensor] of Object.entries(inputs)) {
-      if (session.inputs.includes(name)) given[name] = tensor;
+      if (session.inputs.includes(name)) given[name] ??= tensor;
       else unread.push(name);
     }
     if (unread.length > 0) {

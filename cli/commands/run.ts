@@ -1,24 +1,27 @@
 /** `adapt run`: continues a text, or talks, streaming; ends with tokens per second. */
 import { createInterface } from "node:readline/promises";
 import { text as readAll } from "node:stream/consumers";
-import type { ChatMessage, Prompt, Session } from "../../index.ts";
+import type { ChatMessage, InputValue, Prompt, Session } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { UsageFailure } from "../failure.ts";
 import { generationOptions } from "../sampling.ts";
 import { openWorkbench } from "../workbench.ts";
 
+type Inputs = Readonly<Record<string, InputValue>>;
+
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
   if ((options.prompt === undefined) === (options.chat !== true)) throw new UsageFailure("say --prompt TEXT or --chat");
   const bench = await openWorkbench(String(file), options, console);
-  const session = await bench.session(bench.choose(options.model));
+  const model = bench.choose(options.model), inputs = bench.inputs(model);
+  const session = await bench.session(model);
   try {
     console.note(console.paint.dim(`${session.model} on ${session.deviceText}`));
-    if (options.chat === true) await chat(session, options, console);
+    if (options.chat === true) await chat(session, options, console, inputs);
     else {
       const prompt = options.prompt === "-" ? await readAll(process.stdin) : String(options.prompt);
       console.out(prompt);
-      await stream(session, prompt, options, console);
+      await stream(session, prompt, options, console, inputs);
     }
   } finally {
     session.dispose();
@@ -26,8 +29,8 @@ export async function run([file]: readonly string[], options: Options, console: 
 }
 
 /** Streams one answer and says how fast it was; returns its text. */
-export async function stream(session: Session, prompt: Prompt, options: Options, console: Console): Promise<string> {
-  const generation = await session.generate(prompt, { ...generationOptions(options), signal: console.signal });
+export async function stream(session: Session, prompt: Prompt, options: Options, console: Console, inputs: Inputs): Promise<string> {
+  const generation = await session.generate(prompt, { ...generationOptions(options), inputs, signal: console.signal });
   for await (const piece of generation) {
     console.out(piece.text);
     await breathe();
@@ -43,7 +46,7 @@ export async function stream(session: Session, prompt: Prompt, options: Options,
 const breathe = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 /** Turns until the input ends; each sees the ones before. */
-async function chat(session: Session, options: Options, console: Console): Promise<void> {
+async function chat(session: Session, options: Options, console: Console, inputs: Inputs): Promise<void> {
   const messages: ChatMessage[] = options.system === undefined ? [] : [{ role: "system", content: String(options.system) }];
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: process.stdin.isTTY === true });
   console.signal.addEventListener("abort", () => lines.close());
@@ -53,7 +56,7 @@ async function chat(session: Session, options: Options, console: Console): Promi
     if (console.signal.aborted) break;
     if (line.trim() !== "") {
       messages.push({ role: "user", content: line });
-      messages.push({ role: "assistant", content: await stream(session, { chat: [...messages] }, options, console) });
+      messages.push({ role: "assistant", content: await stream(session, { chat: [...messages] }, options, console, inputs) });
     }
     ask();
   }

@@ -37,17 +37,26 @@ export function isMisfit(v: Value | Misfit): v is Misfit {
 }
 
 function inRange(value: Value, n: number, type: Extract<TypeExpr, { kind: "NamedType" }>): Value | Misfit {
-  const range = type.range;
+  const range = type.range && rangeOf(type.range);
   if (!range) return value;
-  const bound = (e: Expr | undefined): number | undefined => (e?.kind === "Number" ? e.value : e?.kind === "Unary" && e.of.kind === "Number" ? -e.of.value : undefined);
-  if (range.kind !== "Range") return value;
-  const from = bound(range.from), to = bound(range.to);
-  const low = from !== undefined && n < from;
-  const high = to !== undefined && (range.inclusive ? n > to : n >= to);
-  return low || high ? { kind: "range", expected: rangeText(from, to, range.inclusive), declared: type.span } : value;
+  const low = range.from !== undefined && n < range.from;
+  const high = range.to !== undefined && (range.inclusive ? n > range.to : n >= range.to);
+  return low || high ? { kind: "range", expected: rangeText(range), declared: type.span } : value;
 }
 
-const rangeText = (from: number | undefined, to: number | undefined, inclusive: boolean): string =>
+/** Numbers a range of a type allows. */
+export interface NumberRange { readonly from?: number; readonly to?: number; readonly inclusive: boolean }
+
+/** `0..=1` after a type; undefined where its ends are no numbers. */
+export function rangeOf(e: Expr): NumberRange | undefined {
+  if (e.kind !== "Range") return undefined;
+  const bound = (b: Expr | undefined): number | undefined => (b?.kind === "Number" ? b.value : b?.kind === "Unary" && b.of.kind === "Number" ? -b.of.value : undefined);
+  const from = bound(e.from), to = bound(e.to);
+  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }), inclusive: e.inclusive };
+}
+
+/** A range in words: `0 to 1`. */
+export const rangeText = ({ from, to, inclusive }: NumberRange): string =>
   to === undefined ? `${from} or more` : from === undefined ? `${inclusive ? "at most" : "less than"} ${to}` : `${from} to ${inclusive ? to : `less than ${to}`}`;
 
 /** JSON data as a value of the language; objects have none. */

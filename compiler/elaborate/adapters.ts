@@ -19,6 +19,7 @@ import type { PlacedAdapter } from "../check/placement.ts";
 import type { Scope } from "../check/scope.ts";
 import type { ModuleInstance, ParamInstance, TensorVal, Value, WDim } from "../check/values.ts";
 import { actsAt, composeAt, type BodyEvaluator } from "./compose.ts";
+import type { RequestInputs } from "./request-inputs.ts";
 
 /** Tensors that stand in for parameters during one run of a forward rule. */
 export type Overrides = ReadonlyMap<ParamInstance, TensorVal>;
@@ -46,10 +47,12 @@ export class AdapterPlacement implements Placement {
   private readonly consts = new Map<NodeId, boolean>();
   private readonly term: Term;
   private readonly elaborator: Elaborator;
+  private readonly request: RequestInputs;
 
-  constructor(term: Term, elaborator: Elaborator) {
+  constructor(term: Term, elaborator: Elaborator, request: RequestInputs) {
     this.term = term;
     this.elaborator = elaborator;
+    this.request = request;
     for (const adapter of adaptersOf(term)) {
       for (const s of adapter.sites) this.touched.add(s.module);
       for (const r of adapter.replacements) this.touched.add(r.module);
@@ -85,13 +88,14 @@ export class AdapterPlacement implements Placement {
   }
 
   private evaluator(): BodyEvaluator {
-    const { elaborator } = this;
+    const { elaborator, request } = this;
     return {
       builder: elaborator.builder, diagnostics: elaborator.diagnostics,
       evaluate: (e, scope) => elaborator.evaluate(e, scope),
       tensor: (node, because) => this.tensor(node, because),
       bindParams: (site, adapter, scope) => this.bindParams(site, adapter, scope),
       isConst: (node) => this.isConst(node),
+      request,
     };
   }
 

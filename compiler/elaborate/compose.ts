@@ -15,12 +15,14 @@ import type { Expr, Statement } from "../syntax/ast.ts";
 import type { Term } from "../check/composition.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
+import type { ComputedWeight } from "../check/weights.ts";
 import { bindsMap } from "../check/method-binding.ts";
 import { inferProperties } from "../check/properties.ts";
 import type { Scope } from "../check/scope.ts";
 import { describe, type ModuleInstance, type TensorVal, type Value } from "../check/values.ts";
 import { effects, plus, single, total, type Combination } from "./combination.ts";
 import { act, applyMatrix } from "./matrix-action.ts";
+import type { RequestInputs } from "./request-inputs.ts";
 
 /** What composing needs from the interpreter. */
 export interface BodyEvaluator {
@@ -33,6 +35,8 @@ export interface BodyEvaluator {
   bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void;
   /** Is a node made of parameters and literals alone? */
   isConst(node: NodeId): boolean;
+  /** Values that arrive with the request. */
+  readonly request: RequestInputs;
 }
 
 /** The current map of a linear module. */
@@ -116,8 +120,34 @@ class Composer {
       case "sum":
         return this.combined(state, [{ weight: 1, of: this.denote(term.left, state) }, { weight: 1, of: this.denote(term.right, state) }]);
       case "scaled":
-        return this.combined(state, [{ weight: term.weight, of: this.denote(term.of, state) }]);
+        return typeof term.weight === "number"
+          ? this.combined(state, [{ weight: term.weight, of: this.denote(term.of, state) }])
+          : this.weighted(state, this.denote(term.of, state), term.weight, term.span);
     }
+  }
+
+  /** `y + w (E(y) - y)` for a weight that is a value: of the request, or of each row. */
+  private weighted(state: PortState, of: PortState, weight: ComputedWeight, at: Span): PortState {
+    const { builder: b, request } = this.evaluator;
+    const w = of === state ? undefined : request.weight(weight);
+    if (w === undefined) return state;
+    const effect = (now: Combination, after: Combination, like: NodeId): Combination => {
+      const change = plus(after, now, -1);
+      if (change.size === 0) return now;
+      const part = request.scaled(total(b, change, (n) => this.evaluator.isConst(n), like), w, at);
+      return part === undefined ? now : plus(now, single(part));
+    };
+    // Weights of rows make no one map.
+    const one = b.rankOf(w) === 0;
+    const part = (pick: (s: PortState) => Combination | undefined) => once(() => {
+      const now = pick(state), after = pick(of);
+      return one && now && after ? effect(now, after, [...after.keys()][0] ?? this.site.value) : undefined;
+    });
+    const lost = of.map?.lost;
+    return {
+      value: effect(state.value, of.value, this.site.value),
+      map: { weight: part((s) => s.map?.weight()), bias: part((s) => s.map?.bias() ?? new Map()), ...(lost ? { lost } : {}) },
+    };
   }
 
   private combined(state: PortState, parts: readonly { readonly weight: number; readonly of: PortState }[]): PortState {

@@ -6,6 +6,7 @@
  */
 import { constant, named, one, print, sub, type Dim } from "../../ir/dim.ts";
 import type { DType, Graph, GraphOutput } from "../../ir/graph.ts";
+import type { InputDomain } from "../../ir/domain.ts";
 import { GraphBuilder } from "../../ir/build.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Param } from "../syntax/ast.ts";
@@ -15,8 +16,9 @@ import type { ModuleInstance, Value } from "../check/values.ts";
 import { AdapterPlacement } from "./adapters.ts";
 import { Interpreter } from "./interpreter.ts";
 import { dimOf, tensorOf, valueOfDim } from "./operators.ts";
+import { RequestInputs } from "./request-inputs.ts";
 
-export interface ModelInput { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly default?: "arange" | "ones" | "zeros" }
+export interface ModelInput { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly default?: "arange" | "ones" | "zeros"; readonly domain?: InputDomain }
 export interface ElaboratedModel { readonly graph: Graph; readonly inputs: readonly ModelInput[]; readonly role: string }
 
 /** The name of the dim that counts rows in the states. */
@@ -32,6 +34,7 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, w
   }
   const builder = new GraphBuilder();
   const interpreter = new Interpreter(diagnostics, builder);
+  const request = new RequestInputs(builder, diagnostics);
   if (watch)
     interpreter.placement = {
       call: (module, args, forward) => {
@@ -40,7 +43,7 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, w
         return value;
       },
     };
-  else if (adaptersOf(model.adapters).length > 0) interpreter.placement = new AdapterPlacement(model.adapters, interpreter);
+  else if (adaptersOf(model.adapters).length > 0) interpreter.placement = new AdapterPlacement(model.adapters, interpreter, request);
   const scope = root.scope.child();
   const inputs: ModelInput[] = [], values: Value[] = [];
   for (const p of rule.params) {
@@ -61,7 +64,7 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, w
       outputs.push({ name: "next_logits", node: builder.slice(v.node, 1, sub(rows.dim, one), constant(1)) });
   }
   const role = architecture.declaration.role;
-  return { graph: builder.finish(outputs), inputs, role: role?.kind === "NamedType" ? role.name.text : "" };
+  return { graph: builder.finish(outputs), inputs: [...inputs, ...request.used], role: role?.kind === "NamedType" ? role.name.text : "" };
 }
 
 function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Interpreter): ModelInput | undefined {

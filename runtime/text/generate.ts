@@ -7,6 +7,7 @@ import type { Executable, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import type { ModelPlan } from "../plan.ts";
 import { completeInputs } from "../inputs.ts";
+import type { InputValue } from "../input-values.ts";
 import { checkSampling, chooseToken, type SamplingOptions } from "./sampling.ts";
 
 export interface LoopOptions extends SamplingOptions {
@@ -15,6 +16,8 @@ export interface LoopOptions extends SamplingOptions {
   /** Ids that end a row; default those of the model's config. An empty list never ends. */
   readonly eos?: readonly number[];
   readonly signal?: AbortSignal;
+  /** Inputs that the program declares (`input tenant: String`), by name; a list has one value for each prompt. */
+  readonly inputs?: Readonly<Record<string, InputValue>>;
 }
 
 /** `length`: maxTokens reached; `positions`: the model's last position reached; `stop`: the caller ended the row. */
@@ -65,7 +68,7 @@ export async function* tokenLoop(
     let columns = width;
     for (let step = 0; step < budget; step++) {
       if (options.signal?.aborted) return;
-      const logits = await nextLogits(model, state, stepInputs(next, mask, columns), options.signal).catch((e: unknown) => {
+      const logits = await nextLogits(model, state, { ...options.inputs, ...stepInputs(next, mask, columns) }, options.signal).catch((e: unknown) => {
         if (options.signal?.aborted) return undefined;
         throw e;
       });
@@ -114,6 +117,9 @@ export function positionsOf(mask: readonly number[]): number[] {
   return mask.map((m) => (m ? n++ : 1));
 }
 
+/** What `stepInputs` gives. */
+const made: readonly string[] = ["input_ids", "attention_mask", "position_ids"];
+
 /** Inputs for the last `columns` columns of the masks. */
 function stepInputs(ids: readonly number[], mask: readonly (readonly number[])[], columns: number): Record<string, Tensor> {
   const batch = mask.length;
@@ -128,10 +134,11 @@ function stepInputs(ids: readonly number[], mask: readonly (readonly number[])[]
 /** Logits `[B, .., V]` whose last row a batch row is the next token's: `next_logits`, or the end of `logits`. */
 async function nextLogits(
   { plan, executable }: { readonly plan: ModelPlan; readonly executable: Executable }, state: StateHandle,
-  inputs: Record<string, Tensor>, signal?: AbortSignal,
+  inputs: Readonly<Record<string, InputValue>>, signal?: AbortSignal,
 ): Promise<Tensor> {
   const short = plan.outputs.some((o) => o.name === "next_logits");
-  const known = Object.fromEntries(Object.entries(inputs).filter(([name]) => plan.inputs.some((i) => i.name === name)));
+  // A model need not read what the loop makes.
+  const known = Object.fromEntries(Object.entries(inputs).filter(([name]) => !made.includes(name) || plan.inputs.some((i) => i.name === name)));
   const name = short ? "next_logits" : "logits";
   const found = (await executable.run(completeInputs(plan, known, state.length), state, { outputs: [name], signal }))[name]!;
   if (short) return found;

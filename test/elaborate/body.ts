@@ -8,6 +8,7 @@ import type { PlacedAdapter } from "../../compiler/check/placement.ts";
 import { Scope } from "../../compiler/check/scope.ts";
 import type { Declared, ModuleInstance, TensorVal, Value } from "../../compiler/check/values.ts";
 import type { BodyEvaluator, PortSite } from "../../compiler/elaborate/compose.ts";
+import { RequestInputs } from "../../compiler/elaborate/request-inputs.ts";
 import { parse } from "../../compiler/syntax/build.ts";
 import type { Expr } from "../../compiler/syntax/ast.ts";
 import { fakeBase, here } from "../check/fake-base.ts";
@@ -19,6 +20,7 @@ export class Bench implements BodyEvaluator {
   readonly diagnostics = new Diagnostics();
   readonly module: ModuleInstance = (fakeBase().root.children.get("lm_head") as ModuleInstance);
   readonly site: PortSite;
+  readonly request = new RequestInputs(this.builder, this.diagnostics);
   #consts = new Map<NodeId, boolean>();
 
   /** A map `W [O, I]` with bias, at an input of shape `[N, I]`. */

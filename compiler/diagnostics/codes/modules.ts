@@ -132,4 +132,11 @@ A library declaration (architecture, method, router, merge, format, record) has 
   }), `
 Each kind of library declaration understands certain clauses.
 `),
+
+  A0117: error("Input is not declared right", (p: { at: Span; label: string; help?: string }) => ({
+    labels: [here(p.at, p.label)],
+    help: p.help,
+  }), `
+An input is a \`Float\` (with a range or dims), a \`Simplex[n]\`, an \`Int\`, a \`Bool\` or a \`String\`.
+`),
 };

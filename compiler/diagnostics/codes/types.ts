@@ -163,4 +163,12 @@ Only declarations with parameters can be called.
   }), `
 Dims, counts, indices and conditions of structure are fixed when a program is built.
 `),
+
+  A0223: error("Weights do not sum to 1", (p: { at: Span; name: string; sum: string; help?: string }) => ({
+    labels: [here(p.at, `the weights of \`${p.name}\` sum to ${p.sum}`)],
+    table: expectedFound("numbers that sum to 1", p.sum),
+    help: p.help,
+  }), `
+The weights of an \`average\` and the numbers of a \`Simplex\` are shares of one whole. Nothing is normalised unless the text says so.
+`),
 };
