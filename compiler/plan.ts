@@ -1,6 +1,7 @@
 /** Assembles the Plan: what each model takes, yields and keeps, and where its weights are. */
 import { constNodes } from "../ir/build.ts";
 import type { Graph, NodeId } from "../ir/graph.ts";
+import { isState } from "../ir/ops.ts";
 import { generationDefaults } from "../formats/generation-config.ts";
 import { planVersion, type ModelPlan, type Plan, type PlanOutput, type PlanState, type Source } from "../runtime/plan.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -41,9 +42,9 @@ const outputsOf = (graph: Graph): readonly PlanOutput[] =>
 
 const statesOf = (graph: Graph): readonly PlanState[] =>
   graph.nodes.flatMap((n) => {
-    if (n.op !== "append") return [];
+    if (!isState(n)) return [];
     const { dtype, shape } = graph.nodes[n.inputs[0]!]!.type;
-    return [{ name: n.state, dtype, shape, axis: n.axis }];
+    return [{ name: n.state, dtype, shape, ...(n.op === "append" ? { axis: n.axis } : {}) }];
   });
 
 /** Const nodes that something computed at run time reads. */

@@ -142,6 +142,11 @@ export class StatementGrammar extends TypeGrammar {
 
   protected readonly memberStatement = this.RULE("memberStatement", () => {
     this.AT_LEAST_ONE_SEP({ SEP: t.Dot, DEF: () => this.CONSUME(t.Word) });
+    this.OPTION3(() => {
+      this.CONSUME(t.LBracket);
+      this.SUBRULE(this.number);
+      this.CONSUME(t.RBracket);
+    });
     this.CONSUME(t.Colon);
     this.SUBRULE(this.typeExpression);
     this.OPTION(() => {
@@ -249,9 +254,13 @@ export class StatementGrammar extends TypeGrammar {
     if (first.tokenType === t.Ellipsis) return "clause";
     if (!tokenMatcher(first, t.Word)) return "assign";
     if (second.tokenType === t.LParen) return "forward";
-    if (second.tokenType === t.LBracket) return this.LA(this.afterBracket(2)).tokenType === t.LParen ? "forward" : "assign";
     let at = 2;
     while (this.LA(at).tokenType === t.Dot && tokenMatcher(this.LA(at + 1), t.Word)) at += 2;
+    if (this.LA(at).tokenType === t.LBracket) {
+      const after = this.LA(this.afterBracket(at)).tokenType;
+      if (after === t.Colon) return "member";
+      if (at === 2) return after === t.LParen ? "forward" : "assign";
+    }
     if (this.LA(at).tokenType === t.Colon) return "member";
     if (at > 2 || second.tokenType === t.Equal || second.tokenType === t.Comma) return "assign";
     if (!this.sameLine(first, second) || second.tokenType === t.RBrace) return "clause";

@@ -10,7 +10,7 @@ import type { Dim } from "./dim.ts";
 import type {
   Assertion, BinaryOp, DimSource, DType, Graph, GraphOutput, Node, NodeId, Origin, ReduceKind, StorageType, TensorType, UnaryOp,
 } from "./graph.ts";
-import { attrsOf, Checks, inferType, sameShape, sameType, showType, type Attrs } from "./ops.ts";
+import { attrsOf, Checks, inferType, isState, sameShape, sameType, showType, type Attrs } from "./ops.ts";
 
 export type DimLike = Dim | number | string;
 
@@ -262,6 +262,9 @@ export class GraphBuilder {
   append(x: NodeId, state: string, axis: number): NodeId {
     return this.make({ op: "append", state, axis }, [x]);
   }
+  keep(x: NodeId, state: string): NodeId {
+    return this.make({ op: "keep", state }, [x]);
+  }
 
   /** The graph that computes `outputs`, without dead nodes, numbered in topological order. */
   finish(outputs: readonly GraphOutput[]): Graph {
@@ -320,7 +323,7 @@ export function constNodes(graph: { readonly nodes: readonly Node[] }): Uint8Arr
   const flags = new Uint8Array(graph.nodes.length);
   for (const n of graph.nodes)
     flags[n.id] =
-      n.op === "input" || n.op === "append" || n.op === "dim" || n.type.shape.some((d) => dim.constantOf(d) === undefined) ? 0
+      n.op === "input" || isState(n) || n.op === "dim" || n.type.shape.some((d) => dim.constantOf(d) === undefined) ? 0
       : n.op === "slice" && dim.constantOf(n.start) === undefined ? 0
       : n.inputs.every((i) => flags[i]) ? 1 : 0;
   return flags;

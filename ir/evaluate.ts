@@ -8,7 +8,7 @@ import * as dim from "./dim.ts";
 import type { Graph, Node, NodeId, TensorType } from "./graph.ts";
 import { applyOp, type Around } from "./meaning.ts";
 import { constNodes } from "./build.ts";
-import { showType } from "./ops.ts";
+import { isState, showType } from "./ops.ts";
 import { room, sizeOf, type TensorData, type TensorValue } from "./tensor.ts";
 
 export interface EvaluateOptions {
@@ -39,25 +39,26 @@ export function evaluate(graph: Graph, options: EvaluateOptions): Evaluation {
   const outputs: Record<string, TensorValue> = {};
   const states: Record<string, TensorValue> = { ...options.states };
   for (const o of graph.outputs) if (values.has(o.node) && (options.outputs?.includes(o.name) ?? true)) outputs[o.name] = values.get(o.node)!;
-  for (const n of graph.nodes) if (n.op === "append" && values.has(n.id)) states[n.state] = values.get(n.id)!;
+  for (const n of graph.nodes) if (isState(n) && values.has(n.id)) states[n.state] = values.get(n.id)!;
   return { outputs, states };
 }
 
-/** Values of the wanted nodes and of every `append` on the way. */
+/** Values of the wanted nodes and of every state on the way. */
 export function evaluateNodes(graph: Graph, options: EvaluateOptions, wanted: readonly NodeId[]): Map<NodeId, TensorValue> {
   const missing = graph.dims.find((d) => d.from.kind === "input" && !options.inputs[d.from.input]);
   if (missing?.from.kind === "input" && options.dims?.[missing.name] === undefined)
     throw new EvaluateError(`input ${missing.from.input} was not given`);
   const dims = bindDims(graph, options);
   checkAssertions(graph, dims);
-  const needed = neededBy(graph, wanted, options.cache);
+  const given = knownValues(graph, options);
+  const needed = neededBy(graph, wanted, given);
   const kept = options.cache ? constsReadByOthers(graph) : undefined;
-  const readers = countReaders(graph, needed, options.cache);
+  const readers = countReaders(graph, needed, given);
   for (const id of wanted) readers[id]!++;
   const values = new Map<NodeId, TensorValue>();
   for (const node of graph.nodes) {
     if (!needed[node.id]) continue;
-    const known = options.cache?.get(node.id);
+    const known = given.get(node.id);
     if (known) {
       values.set(node.id, known);
       continue;
@@ -65,7 +66,7 @@ export function evaluateNodes(graph: Graph, options: EvaluateOptions, wanted: re
     const value = evaluateOne(node, node.inputs.map((i) => values.get(i)!), options, dims);
     values.set(node.id, value);
     if (kept?.[node.id]) options.cache!.set(node.id, value);
-    if (node.op === "append") readers[node.id]!++;
+    if (isState(node)) readers[node.id]!++;
     for (const i of node.inputs) if (--readers[i]! === 0) values.delete(i);
   }
   return values;
@@ -82,8 +83,18 @@ export function evaluateOne(node: Node, inputs: readonly TensorValue[], options:
       return valueOf(node.type, shape, options.params(node.source, node.tensor), `tensor ${node.tensor} of ${node.source}`);
     }
     case "append": return appendTo(options.states?.[node.state], inputs[0]!, node.axis);
+    case "keep": return inputs[0]!;
     default: return applyOp(node, inputs, around);
   }
+}
+
+/** Values that need no computing: const nodes of earlier calls, and what the first call on these states kept. */
+function knownValues(graph: Graph, options: EvaluateOptions): ReadonlyMap<NodeId, TensorValue> {
+  const kept = graph.nodes.flatMap((n) => {
+    const value = n.op === "keep" ? options.states?.[n.state] : undefined;
+    return value ? [[n.id, value] as const] : [];
+  });
+  return kept.length === 0 ? (options.cache ?? new Map<NodeId, TensorValue>()) : new Map([...(options.cache ?? []), ...kept]);
 }
 
 /** P is 0 without states; other dims come from the shapes of the inputs. */

@@ -101,6 +101,11 @@ export type Node = Common &
      * P + S. In memory the state has capacity `C` along that axis, so a reader strides by C.
      */
     | { readonly op: "append"; readonly state: string; readonly axis: number }
+    /**
+     * The value of `x` in the first call on a state (P is 0), which stays in `state`; later calls yield it again, and what
+     * only it depends on is not computed then.
+     */
+    | { readonly op: "keep"; readonly state: string }
   );
 
 export type OpName = Node["op"];

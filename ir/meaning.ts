@@ -120,8 +120,8 @@ const families = {
   ne: binary, lt: binary, le: binary, gt: binary, ge: binary, and: binary, or: binary,
 };
 
-/** `input`, `param` and `append` take values from outside and are handled where the graph is walked. */
-export type OutsideOp = "input" | "param" | "append";
+/** `input`, `param` and states take values from outside and are handled where the graph is walked. */
+export type OutsideOp = "input" | "param" | "append" | "keep";
 
 const meanings: { readonly [K in Exclude<OpName, OutsideOp>]: Meaning<K> } = {
   ...families,

@@ -328,6 +328,7 @@ const rows: { readonly [K in OpName]: OpRow<K> } = {
       axisIn(a.axis, x!.shape.length, "append") ?? replaced(x!, a.axis, dim.add(x!.shape[a.axis]!, dim.named("P"))),
     flops: noFlops,
   },
+  keep: { arity: 1, class: "state", declared: false, infer: (_, [x]) => x!, flops: noFlops },
 };
 
 /** The row of an op, ready to be given any node of that op. */
@@ -337,6 +338,10 @@ export function rowOf(op: OpName): OpRow {
 
 export const opNames = Object.keys(rows) as readonly OpName[];
 export const classOf = (op: OpName): OpClass => rows[op].class;
+
+/** A value that outlives a call. */
+export type StateNode = NodeOf<"append"> | NodeOf<"keep">;
+export const isState = (n: Node): n is StateNode => n.op === "append" || n.op === "keep";
 
 /** The type of a value, or why it has none. `declared` matters only to rows that ask for it. */
 export function inferType(

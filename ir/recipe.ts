@@ -61,7 +61,7 @@ function make(node: Node, inputs: readonly RecipeValue[], spare: RecipeData | un
   const shape = shapeAt(node.type, {});
   const is = (data: RecipeData): RecipeValue => ({ dtype: node.type.dtype, shape, data });
   switch (node.op) {
-    case "input": case "append":
+    case "input": case "append": case "keep":
       throw new EvaluateError(`${node.op} ${node.op === "input" ? node.name : node.state} is no part of a recipe`);
     case "param": return is(paramData(node, shape, options));
     case "reshape": return is(inputs[0]!.data);

@@ -1,7 +1,7 @@
 /** What a well-formed graph is: a list of plain messages, empty when nothing is wrong. */
 import * as dim from "./dim.ts";
 import type { Graph, Node, TensorType } from "./graph.ts";
-import { attrsOf, Checks, inferType, opNames, showType } from "./ops.ts";
+import { attrsOf, Checks, inferType, isState, opNames, showType } from "./ops.ts";
 
 /** Ids count from 0, operands come first, types follow from the ops' rows, and every name is bound once. */
 export function verify(graph: Graph): string[] {
@@ -51,7 +51,7 @@ function verifyNames(graph: Graph): string[] {
   const inputs = new Map<string, Node>();
   const states = new Map<string, Node>();
   for (const n of graph.nodes) {
-    const [map, name] = n.op === "input" ? [inputs, n.name] : n.op === "append" ? [states, n.state] : [undefined, ""];
+    const [map, name] = n.op === "input" ? [inputs, n.name] : isState(n) ? [states, n.state] : [undefined, ""];
     const first = map?.get(name);
     if (first) problems.push(`%${first.id} and %${n.id} are both ${n.op === "input" ? "input" : "state"} ${name}`);
     else map?.set(name, n);

@@ -63,10 +63,12 @@ export interface PlanOutput { readonly name: string; readonly node: NodeId; read
 export interface PlanState {
   readonly name: string;
   readonly dtype: DType;
-  /** Shape of what one call appends; `axis` grows. */
+  /** Shape of what one call appends; `axis` grows. Without `axis` the first call's value, which later calls read. */
   readonly shape: readonly Dim[];
-  readonly axis: number;
+  readonly axis?: number;
 }
+export type GrowingState = PlanState & { readonly axis: number };
+export const isGrowing = (s: PlanState): s is GrowingState => s.axis !== undefined;
 
 /** Kernels and the order they run in, for one device kind. */
 export interface Program {
@@ -86,6 +88,12 @@ export interface PlanKernel {
   readonly requires?: readonly string[];
   /** cpu: bytes of scratch each thread needs. */
   readonly scratch?: number;
+}
+
+/** Buffers that a run finds full: what the first run of a sequence kept, when this one continues it. */
+export function heldBuffers(plan: ModelPlan, program: Program, continues: boolean): ReadonlySet<number> {
+  const kept = new Set(continues ? plan.states.filter((s) => !isGrowing(s)).map((s) => s.name) : []);
+  return new Set(program.buffers.flatMap((b, i) => (b.kind === "state" && kept.has(b.name) ? [i] : [])));
 }
 
 export type PlanBuffer =

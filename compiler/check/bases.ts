@@ -29,7 +29,7 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   const architecture = architectureFor(config, at, context);
   if (!architecture) return undefined;
   const args = configArguments(architecture, config, at, context);
-  const root = args && new TreeBuilder(name, context, tensorNames(architecture.declaration)).architecture(architecture, args.values);
+  const root = args && new TreeBuilder(name, context, tensorNames(architecture.declaration), (t) => header.tensors.has(t)).architecture(architecture, args.values);
   if (!root) return undefined;
   const stored = checkHeader(root, header, architecture, at, context);
   return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };
@@ -90,9 +90,8 @@ function checkHeader(root: ModuleInstance, header: CheckpointHeader, architectur
   });
   const odd = params.map((p) => header.tensors.get(p.tensor)).filter((t): t is TensorHeader => t !== undefined && !floats.has(t.dtype));
   const used = new Set(params.map((p) => p.tensor));
-  const twins = new Set(modulesOf(root).filter((m) => m.tied).flatMap((m) => [...m.params.keys()].map((n) => `${m.key}.${n}`)));
   const ignored = clauseStrings(architecture.declaration, "ignores");
-  const left = [...header.tensors.values()].filter((t) => !used.has(t.name) && !twins.has(t.name) && !ignored.some((i) => t.name === i || t.name.endsWith(`.${i}`)));
+  const left = [...header.tensors.values()].filter((t) => !used.has(t.name) && !ignored.some((i) => t.name === i || t.name.endsWith(`.${i}`)));
   const file = header.files[0]?.file ?? "model.safetensors";
   if (missing[0]) diagnostics.report("A0605", { at, tensor: missing[0].tensor, file, shape: showDims(missing[0]), needed: placeOf(missing[0]), count: missing.length, candidates: left.map((t) => t.name) });
   if (shaped[0]) {

@@ -102,6 +102,7 @@ class ConfigReader {
 
   private field(s: Field, scope: Scope, home: Scope): Value {
     const name = s.path[0]!.text, because = this.file.at;
+    if (s.index) return this.fail(() => this.evaluator.diagnostics.report("A0115", { at: s.index!.span, label: "no list", body: "A field of a record is a name; only an architecture has lists of members." }));
     const raw = this.file.data[name];
     const optional = s.type.kind === "NamedType" && s.type.optional;
     if (raw === null && optional) return none(because);

@@ -1,14 +1,15 @@
 /**
  * Which adapters leave keys and values as the base has them, so that a prefix cache can be shared.
  *
- * A write at a module makes everything computed from it dirty. The adapter preserves when nothing dirty is appended to a
+ * A write at a module makes everything computed from it dirty. The adapter preserves when nothing dirty gets into a
  * state; otherwise the witness is the first layer whose state it reaches (layers below still share).
  */
 import type { Graph } from "../../ir/graph.ts";
+import { isState } from "../../ir/ops.ts";
 
 export type KvPreserving =
   | { readonly value: true }
-  /** The first state that differs, the module it is appended in, and the written module it comes from. */
+  /** The first state that differs, the module it is written in, and the written module it comes from. */
   | { readonly value: false; readonly state: string; readonly at: string; readonly from: string };
 
 /** For writes at the outputs of modules (keys as files write them), over the graph of the base. */
@@ -22,7 +23,7 @@ export function kvPreserving(graph: Graph, written: readonly string[]): KvPreser
     const computed = node.op !== "param" && node.op !== "const";
     const from = before ?? (computed ? own : undefined);
     if (from === undefined) continue;
-    if (node.op === "append") return { value: false, state: node.state, at: module ?? "", from };
+    if (isState(node)) return { value: false, state: node.state, at: module ?? "", from };
     source.set(node.id, from);
   }
   return { value: true };

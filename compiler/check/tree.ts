@@ -2,7 +2,7 @@
  * The module tree of a base: the members of an architecture and of its modules, instantiated with a config.
  *
  * A member `model.layers: Block(c)[n]` makes groups for the names before the last and a list of n modules, in whose
- * arguments `index` is the number of each; a shape makes a parameter; `tied(other)` gives a member the parameters of
+ * arguments `index` is the number of each; `layer[0]: A(c)`, `layer[1]: B(c)` makes a list of different ones; a shape makes a parameter; `tied(other)` gives a member the parameters of
  * another one. Names in files are the module paths, unless the architecture maps them: `tensor "blocks.*.up" = "h.*.w1"`.
  */
 import { constant } from "../../ir/dim.ts";
@@ -26,11 +26,14 @@ export class TreeBuilder {
   private readonly evaluator: StaticEvaluator;
   /** The name in the files for a parameter's path. */
   private readonly named: (path: string) => string;
+  private readonly isStored: (tensor: string) => boolean;
 
-  constructor(source: string, evaluator: StaticEvaluator, named: (path: string) => string = (path) => path) {
+  /** `isStored` says which tensors the files hold. */
+  constructor(source: string, evaluator: StaticEvaluator, named: (path: string) => string = (path) => path, isStored: (tensor: string) => boolean = () => false) {
     this.source = source;
     this.evaluator = evaluator;
     this.named = named;
+    this.isStored = isStored;
   }
 
   /** The tree of an architecture; undefined after a report. */
@@ -119,6 +122,11 @@ export class TreeBuilder {
         ? { ...own, name, parent: owner, because: s.span }
         : { path: `${own.path}[${index}]`, key: `${own.key}.${index}`, name: String(index), parent: owner, index, because: s.span };
     };
+    if (s.index && !Number.isInteger(s.index.value)) {
+      this.evaluator.diagnostics.report("A0204", { at: s.index.span, expected: "Int", found: "Float" });
+      return false;
+    }
+    if (s.index) return this.element(owner, place(s.index.value), s.type, scope, name);
     if (!count) {
       const made = this.module(s.type, scope, place());
       if (!made) return false;
@@ -138,7 +146,24 @@ export class TreeBuilder {
     return true;
   }
 
-  /** `tied(model.embed_tokens)`: the same parameters under another path. */
+  /** `layer[2]: Block(c)`: one element of a list; places before it that nothing fills hold empty modules. */
+  private element(owner: Building, place: Place, type: NamedType, scope: Scope, name: string): boolean {
+    const made = this.module(type, scope, place);
+    if (!made) return false;
+    const before = owner.children.get(name), list = Array.isArray(before) ? [...(before as readonly ModuleInstance[])] : [];
+    for (let i = list.length; i < place.index!; i++) {
+      const at = { path: `${join(owner.path, name)}[${i}]`, key: `${join(owner.key, name)}.${i}`, name: String(i), parent: owner, index: i };
+      list.push({ ...at, dims: [], scope, children: new Map(), params: new Map(), because: place.because });
+    }
+    list[place.index!] = made;
+    owner.children.set(name, list);
+    return true;
+  }
+
+  /**
+   * `tied(model.embed_tokens)`: the same parameters under another path. A tensor of its own that the files hold counts all
+   * the same: they were saved untied, or hold the same values twice.
+   */
   private tied(root: ModuleInstance, made: ModuleInstance, value: Expr): ModuleInstance | undefined {
     const { diagnostics } = this.evaluator;
     const target = value.kind === "Call" && value.callee.kind === "Ref" && value.callee.name === "tied" ? value.args[0]?.value : undefined;
@@ -148,7 +173,9 @@ export class TreeBuilder {
       diagnostics.report("A0218", { at: value.span, name: made.name, body: "A module takes the parameters of another one: `= tied(model.embed_tokens)`." });
       return undefined;
     }
-    return { ...made, tied: other, params: new Map([...made.params].map(([name, p]) => [name, other.params.get(name) ?? p])) };
+    const shared = [...made.params].filter(([name, p]) => !this.isStored(p.tensor) && other.params.has(name));
+    if (shared.length === 0) return made;
+    return { ...made, tied: other, params: new Map([...made.params, ...shared.map(([name]) => [name, other.params.get(name)!] as const)]) };
   }
 
   private param(owner: Building, name: string, s: Member, scope: Scope): boolean {

@@ -164,6 +164,8 @@ export class Emitter extends CodeBuilder {
       }
       case "append":
         return this.#appended(node, index);
+      case "keep":
+        return this.resolve(x, index);
       case "reduce": case "dot": case "softmax": case "cumsum": case "argmax": case "top_k":
         return resolveLoop(this, node, index);
       default:
@@ -231,6 +233,8 @@ export class Emitter extends CodeBuilder {
         if (node.axis + rank > last) return undefined;
         return this.resolve4(x, [...index.slice(0, node.axis), this.#gathered(node, index), ...index.slice(node.axis + rank)]);
       }
+      case "keep":
+        return this.resolve4(x, index);
       case "append": case "input": case "param": case "const": case "iota": case "dim": case "pad": case "one_hot":
       case "reduce": case "dot": case "softmax": case "cumsum": case "argmax": case "top_k":
         return undefined;

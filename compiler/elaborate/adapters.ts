@@ -8,6 +8,7 @@
 import type { GraphBuilder } from "../../ir/build.ts";
 import { constantOf, equal } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
+import { isState } from "../../ir/ops.ts";
 import type { TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
@@ -142,7 +143,7 @@ export class AdapterPlacement implements Placement {
     const known = this.consts.get(node);
     if (known !== undefined) return known;
     const n = this.elaborator.builder.node(node);
-    const found = n.op !== "input" && n.op !== "append" && n.op !== "dim" && n.inputs.every((i) => this.isConst(i));
+    const found = n.op !== "input" && !isState(n) && n.op !== "dim" && n.inputs.every((i) => this.isConst(i));
     this.consts.set(node, found);
     return found;
   }

@@ -175,6 +175,7 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     if (last && inner && !equal(last.dim, inner.dim)) return made(c, at, () => c.builder.linear(t.node, w.node), [w, t]);
     return made(c, at, () => c.builder.linear(t.node, w.node, bias?.kind === "tensor" ? bias.node : undefined), [t, w]);
   },
+  keep: ([x], at, c) => made(c, at, () => c.builder.keep(tensor(x).node, c.newState()), [tensor(x)]),
   remember: ([x, axis], at, c) => {
     const t = tensor(x), a = axisOf(axis!, t);
     const state = c.newState();

@@ -2,7 +2,7 @@
 import * as dim from "../../ir/dim.ts";
 import { constNodes } from "../../ir/build.ts";
 import type { Graph, Node, NodeId } from "../../ir/graph.ts";
-import { classOf, sameShape } from "../../ir/ops.ts";
+import { classOf, isState, sameShape } from "../../ir/ops.ts";
 
 export interface Analysis {
   readonly graph: Graph;
@@ -64,7 +64,7 @@ function postDominators(graph: Graph, users: readonly (readonly NodeId[])[], isO
     return a;
   };
   for (let id = sink - 1; id >= 0; id--) {
-    const ends = isOutput[id] || graph.nodes[id]!.op === "append" || users[id]!.length === 0;
+    const ends = isOutput[id] || isState(graph.nodes[id]!) || users[id]!.length === 0;
     const p = ends ? sink : users[id]!.reduce(meet);
     parent[id] = p;
     depth[id] = depth[p]! + 1;

@@ -12,6 +12,7 @@
  */
 import type { Graph, Node, NodeId } from "../../ir/graph.ts";
 import { equal, type Dim } from "../../ir/dim.ts";
+import { isState } from "../../ir/ops.ts";
 import { analyse, furthest, isElementwise, isMovement, lightLimit, shapeIs, type Analysis } from "./analysis.ts";
 import { Ancestors } from "./ancestors.ts";
 import { dotRoles, matchAttention, matchRows, type Attention, type Roles } from "./patterns.ts";
@@ -54,7 +55,7 @@ class Fusion {
     this.products();
     for (const d of this.drafts) if (d.kind === "dot") this.stored.add(d.lhs);
     for (let id = this.graph.nodes.length - 1; id >= 0; id--) this.place(this.node(id));
-    this.mergeAppends();
+    this.mergeStates();
     return this.finish();
   }
 
@@ -191,7 +192,7 @@ class Fusion {
     switch (d.kind) {
       case "map":
         if (expand) return isElementwise(user);
-        return isElementwise(user) || isMovement(user) || user.op === "append" || (user.op === "gather" && user.inputs[1] === r.via && user.inputs[0] !== r.via);
+        return isElementwise(user) || isMovement(user) || isState(user) || (user.op === "gather" && user.inputs[1] === r.via && user.inputs[0] !== r.via);
       case "dot": {
         const shapes = d.groups.map((g) => this.node(g.members[0]!).type.shape);
         return isElementwise(user) && (n.type.shape.length === 0 || shapes.some((s) => shapeIs(n, s)));
@@ -217,16 +218,16 @@ class Fusion {
     return this.behind(match.query, user.id) && !this.behind(match.key, user.id) && !this.behind(match.value, user.id);
   }
 
-  /** States of one shape that are appended to independently share a region. */
-  private mergeAppends(): void {
+  /** States of one shape that are written independently share a region. */
+  private mergeStates(): void {
     const alone = this.drafts.flatMap((d, i) => {
-      const appended = d.kind === "map" ? [...d.nodes].filter((id) => this.node(id).op === "append") : [];
-      return appended.length === 1 ? [{ i, id: appended[0]! }] : [];
+      const written = d.kind === "map" ? [...d.nodes].filter((id) => isState(this.node(id))) : [];
+      return written.length === 1 ? [{ i, id: written[0]! }] : [];
     }).sort((x, y) => x.id - y.id);
     for (let k = 0; k + 1 < alone.length; k++) {
       const [x, y] = [alone[k]!, alone[k + 1]!];
       const [p, q] = [this.drafts[x.i]!, this.drafts[y.i]!];
-      if (!shapeIs(this.node(x.id), this.node(y.id).type.shape)) continue;
+      if (this.node(x.id).op !== this.node(y.id).op || !shapeIs(this.node(x.id), this.node(y.id).type.shape)) continue;
       const apart = ![...q.nodes].some((id) => this.ancestors.any(id, [x.id])) && ![...p.nodes].some((id) => this.ancestors.any(id, [y.id]));
       if (!apart) continue;
       for (const id of q.nodes) this.take(id, x.i);
@@ -256,7 +257,7 @@ class Fusion {
         }
       };
       for (const id of d.nodes) visit(id);
-      for (const id of d.nodes) if (this.a.isOutput[id] || this.node(id).op === "append") outputs[i]!.add(id);
+      for (const id of d.nodes) if (this.a.isOutput[id] || isState(this.node(id))) outputs[i]!.add(id);
       if (d.kind === "dot") for (const g of d.groups) for (const o of g.outputs) outputs[i]!.add(o);
     });
     return order(this.drafts, reads).map((i, id) => this.region(this.drafts[i]!, id, full[i]!, outputs[i]!));

@@ -2,6 +2,7 @@
 import { constNodes } from "../../ir/build.ts";
 import { product, print, type Dim } from "../../ir/dim.ts";
 import type { Graph, NodeId } from "../../ir/graph.ts";
+import { isState } from "../../ir/ops.ts";
 import type { Region, Schedule } from "./regions.ts";
 
 export function scheduleByNode(graph: Graph): Schedule {
@@ -26,11 +27,11 @@ function slots(graph: Graph, regions: readonly Region[]): Schedule["memory"] {
   const slotOf = new Map<NodeId, number>(), free = new Map<string, number[]>();
   for (const { nodes: [id = 0] } of regions) {
     const node = graph.nodes[id]!;
-    if (node.op !== "append" && !kept.has(id)) {
+    if (!isState(node) && !kept.has(id)) {
       const size = product(node.type.shape), key = print(size);
       const slot = free.get(key)?.pop() ?? made.push({ sizes: [size], bytesPerElement: 4 }) - 1;
       slotOf.set(id, slot);
-    } else if (node.op !== "append") slotOf.set(id, made.push({ sizes: [product(node.type.shape)], bytesPerElement: 4 }) - 1);
+    } else if (!isState(node)) slotOf.set(id, made.push({ sizes: [product(node.type.shape)], bytesPerElement: 4 }) - 1);
     for (const i of new Set(node.inputs)) {
       const slot = slotOf.get(i);
       if (slot === undefined || lastUse.get(i) !== id || kept.has(i)) continue;

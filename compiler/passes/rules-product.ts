@@ -1,7 +1,7 @@
 /** Rules that bring products and softmax to the one form fusion knows: rows `[.., K]` with a const matrix `[N, K]`. */
 import * as dim from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
-import type { NodeOf } from "../../ir/ops.ts";
+import { isState, type NodeOf } from "../../ir/ops.ts";
 import type { RewriteBuilder, Rule } from "./rewrite.ts";
 
 /** Made from params and literals alone. */
@@ -9,7 +9,7 @@ function isConst(b: RewriteBuilder, id: NodeId): boolean {
   const stack = [id];
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
     const n = b.node(at);
-    if (n.op === "input" || n.op === "append" || n.op === "dim" || n.op === "iota") return false;
+    if (n.op === "input" || isState(n) || n.op === "dim" || n.op === "iota") return false;
     if (n.type.shape.some((d) => dim.constantOf(d) === undefined)) return false;
     stack.push(...n.inputs);
   }

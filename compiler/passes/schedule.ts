@@ -2,6 +2,7 @@
 import { constNodes } from "../../ir/build.ts";
 import { print, product, type Dim } from "../../ir/dim.ts";
 import type { Graph, NodeId } from "../../ir/graph.ts";
+import { isState } from "../../ir/ops.ts";
 import { fuse } from "./fuse.ts";
 import type { MemoryPlan, Region, Schedule } from "./regions.ts";
 
@@ -32,7 +33,7 @@ export function planMemory(graph: Graph, regions: readonly Region[]): MemoryPlan
   const sizeOf = (id: NodeId): Dim => product(graph.nodes[id]!.type.shape);
   regions.forEach((r, at) => {
     for (const id of r.outputs) {
-      if (graph.nodes[id]!.op === "append") continue;
+      if (isState(graph.nodes[id]!)) continue;
       const size = sizeOf(id);
       slotOf.set(id, (kept.has(id) ? undefined : free.get(print(size))?.pop()) ?? slots.push({ sizes: [size], bytesPerElement: 4 }) - 1);
     }

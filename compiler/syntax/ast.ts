@@ -110,8 +110,8 @@ export type Statement = { readonly span: Span; readonly doc?: string } & (
   | { readonly kind: "LetStmt"; readonly names: readonly Name[]; readonly type?: TypeExpr; readonly value: Expr }
   /** `delta w = E`, `y = y + E`, `k, v = A, B`, `weights = ...`, `rank = ...` in a format */
   | { readonly kind: "AssignStmt"; readonly delta: boolean; readonly targets: readonly Expr[]; readonly values: readonly Expr[] }
-  /** `model.layers: Block(c)[n]`, `lm_head: Linear[D -> V] = tied(x) if c.tie`; a config field `rope_theta: Float = 10000` in a record */
-  | { readonly kind: "MemberStmt"; readonly path: readonly Name[]; readonly type: TypeExpr; readonly value?: Expr; readonly condition?: Expr }
+  /** `model.layers: Block(c)[n]`, `lm_head: Linear[D -> V] = tied(x) if c.tie`; a config field `rope_theta: Float = 10000` in a record; `layer[0]: X` is an element of a list */
+  | { readonly kind: "MemberStmt"; readonly path: readonly Name[]; readonly index?: NumberLit; readonly type: TypeExpr; readonly value?: Expr; readonly condition?: Expr }
   /** `forward(input_ids: Token[B, S]) -> logits: [B, S, V] { ... }`; other names make further entry points */
   | { readonly kind: "ForwardStmt"; readonly name: Name; readonly dims: readonly DimParam[]; readonly params: readonly Param[]; readonly results: readonly Param[]; readonly body: Block }
   | { readonly kind: "ForStmt"; readonly names: readonly Name[]; readonly over: Expr; readonly body: Block }

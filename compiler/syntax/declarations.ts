@@ -2,7 +2,7 @@
 import type { Span } from "../base/source.ts";
 import type { Attribute, Binder, Block, Declaration, Expr, Import, Param, Statement, TypeExpr } from "./ast.ts";
 import type { Cst } from "./cst.ts";
-import { buildArguments, buildDimParams, buildExpression, buildPostfix, buildString, buildType } from "./expressions.ts";
+import { buildArguments, buildDimParams, buildExpression, buildNumber, buildPostfix, buildString, buildType } from "./expressions.ts";
 
 /** The doc comment that ends on the line above an offset. */
 export type DocAbove = (offset: number) => string | undefined;
@@ -166,9 +166,9 @@ function buildStatement(cst: Cst, doc: DocAbove): Statement {
         values: cst.subs("value").map(buildExpression),
       };
     case "memberStatement": {
-      const value = cst.maybe("expression");
+      const value = cst.maybe("expression"), index = cst.maybe("number");
       return {
-        ...common, kind: "MemberStmt", path: cst.names("Word"), type: buildType(cst.sub("typeExpression")),
+        ...common, kind: "MemberStmt", path: cst.names("Word"), ...(index && { index: buildNumber(index) }), type: buildType(cst.sub("typeExpression")),
         ...(value && { value: buildExpression(value) }), ...conditionOf(cst),
       };
     }

@@ -208,7 +208,7 @@ function buildArm(cst: Cst): SwitchArm {
   return { pattern: rest ? "_" : pattern, value: buildExpression(cst.sub("value")), span: cst.span };
 }
 
-function buildNumber(cst: Cst): NumberLit {
+export function buildNumber(cst: Cst): NumberLit {
   const { image } = cst.token("NumberToken");
   const unit = cst.maybeToken("Identifier")?.image;
   return { kind: "Number", value: Number(image), text: image, ...(unit !== undefined && { unit }), span: cst.span };

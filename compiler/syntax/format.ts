@@ -196,7 +196,7 @@ class FilePrinter {
         ];
       case "MemberStmt":
         return [
-          `${statement.path.map((one) => one.text).join(".")}: `, e.type(statement.type),
+          `${statement.path.map((one) => one.text).join(".")}${statement.index ? `[${statement.index.text}]` : ""}: `, e.type(statement.type),
           statement.value
             ? statement.condition ? [" =", group(nest(line, e.expression(statement.value), condition()))] : e.value(statement.value)
             : condition(),

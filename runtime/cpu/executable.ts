@@ -3,7 +3,7 @@ import { evaluate } from "../../ir/dim.ts";
 import type { DeviceInfo, Executable, RunOptions, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import { bind, completeInputs } from "../inputs.ts";
-import type { ModelPlan, Program } from "../plan.ts";
+import { heldBuffers, type ModelPlan, type Program } from "../plan.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelFunction, Pool } from "./pool.ts";
 import { CpuState } from "./state.ts";
@@ -109,7 +109,7 @@ export class CpuExecutable implements Executable {
     const { heap, pool, program, plan } = this.#p;
     const grown = state.prepare(dims);
     dims["C"] = Math.max(1, state.capacity);
-    const list = this.#listFor(names);
+    const list = this.#listFor(names, state.length > 0);
     this.#makeRoom(list, inputs, dims);
     heap.i32(this.#dimsAt, program.dims.length).set(program.dims.map((d) => dims[d] ?? 0));
     this.#writeArguments(list, state);
@@ -129,21 +129,25 @@ export class CpuExecutable implements Executable {
     }));
   }
 
-  /** Steps that the outputs depend on, and all that write states. */
-  #listFor(names: readonly string[]): List {
-    const key = [...names].sort().join("\0");
+  /**
+   * Steps that the outputs depend on, and all that write states. A run that continues a sequence finds what the first one
+   * kept and does not compute it.
+   */
+  #listFor(names: readonly string[], continues: boolean): List {
+    const key = [continues ? "next" : "first", ...[...names].sort()].join("\0");
     const known = this.#lists.get(key);
     if (known) return known;
     const { buffers, kernels, steps } = this.#p.program;
+    const held = heldBuffers(this.#p.plan, this.#p.program, continues);
     const needed = new Set(names.map((n) => this.#outputBuffer(n)));
     const wanted: number[] = [];
     for (let i = steps.length - 1; i >= 0; i--) {
       const { args } = steps[i]!;
       const access = kernels[this.#kernelOf(i)]!.bindings;
-      if (!args.some((b, n) => access[n]!.access === "read_write" && (needed.has(b) || buffers[b]!.kind === "state"))) continue;
+      if (!args.some((b, n) => access[n]!.access === "read_write" && !held.has(b) && (needed.has(b) || buffers[b]!.kind === "state"))) continue;
       wanted.unshift(i);
       args.forEach((b, n) => access[n]!.access === "read_write" && needed.delete(b));
-      args.forEach((b, n) => access[n]!.access === "read" && needed.add(b));
+      args.forEach((b, n) => access[n]!.access === "read" && !held.has(b) && needed.add(b));
     }
     const count = wanted.reduce((n, i) => n + steps[i]!.args.length, 0);
     const used = new Set([...wanted.flatMap((i) => steps[i]!.args), ...names.map((n) => this.#outputBuffer(n))]);

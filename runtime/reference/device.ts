@@ -47,7 +47,10 @@ class ReferenceState implements StateHandle {
     if (n >= this.length) return;
     this.length = n;
     if (n === 0) this.states = {};
-    for (const [name, value] of Object.entries(this.states)) this.states[name] = firstRows(value, this.#axes.get(name)!, n);
+    for (const [name, value] of Object.entries(this.states)) {
+      const axis = this.#axes.get(name);
+      if (axis !== undefined) this.states[name] = firstRows(value, axis, n);
+    }
   }
 
   dispose(): void {
@@ -92,7 +95,7 @@ class ReferenceExecutable implements Executable {
     if (unknown !== undefined) throw new RuntimeFailure("A0707", { output: unknown, known: this.#plan.outputs.map((o) => o.name) });
     try {
       const { outputs, states } = evaluate(this.#plan.graph, {
-        inputs, states: held?.states, outputs: options.outputs, cache: this.#cache, dims: { P: held?.length ?? 0 },
+        inputs, ...(held && held.length > 0 ? { states: held.states } : {}), outputs: options.outputs, cache: this.#cache, dims: { P: held?.length ?? 0 },
         params: (source, tensor) => this.#params.get(key(source, tensor))!,
       });
       if (held) {

@@ -3,7 +3,7 @@ import { evaluate } from "../../ir/dim.ts";
 import type { Executable, RunOptions, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import { bind, completeInputs } from "../inputs.ts";
-import type { ModelPlan, Program, Step, StepVariant } from "../plan.ts";
+import { heldBuffers, isGrowing, type ModelPlan, type Program, type Step, type StepVariant } from "../plan.ts";
 import type { Connection } from "./device.ts";
 import { usableVariants, type LoadedKernel } from "./kernels.ts";
 import { mapForReading, roundUp, serialOf, settle, storageBuffer, usage } from "./memory.ts";
@@ -108,9 +108,9 @@ export class WebgpuExecutable implements Executable {
   }
 
   #throwaway(dims: Dims): WebgpuState | undefined {
-    const first = this.#plan.states[0];
-    if (!first) return undefined;
-    return this.newState(1, evaluate(first.shape[first.axis]!, dims));
+    if (this.#plan.states.length === 0) return undefined;
+    const first = this.#plan.states.find(isGrowing);
+    return this.newState(1, first ? evaluate(first.shape[first.axis]!, dims) : 0);
   }
 
   /** Encodes and submits a run; no await, so runs do not mix. */
@@ -119,7 +119,7 @@ export class WebgpuExecutable implements Executable {
     const encoder = device.createCommandEncoder();
     const grown = state?.prepare(encoder, dims) ?? 0;
     dims["C"] = state?.capacity ?? 1;
-    const steps = this.#stepsFor(names);
+    const steps = this.#stepsFor(names, (state?.length ?? 0) > 0);
     this.#makeRoom(steps, inputs, dims, names);
     device.queue.writeBuffer(this.#uniform, 0, Int32Array.from(this.#program.dims, (d) => dims[d] ?? 0));
     const pass = encoder.beginComputePass();
@@ -147,12 +147,16 @@ export class WebgpuExecutable implements Executable {
     return v;
   }
 
-  /** Steps that the outputs depend on, and all that write states. */
-  #stepsFor(names: readonly string[]): readonly number[] {
-    const key = [...names].sort().join("\0");
+  /**
+   * Steps that the outputs depend on, and all that write states. A run that continues a sequence finds what the first one
+   * kept and does not compute it.
+   */
+  #stepsFor(names: readonly string[], continues: boolean): readonly number[] {
+    const key = [continues ? "next" : "first", ...[...names].sort()].join("\0");
     const known = this.#wanted.get(key);
     if (known) return known;
     const { buffers, kernels, steps } = this.#program;
+    const held = heldBuffers(this.#plan, this.#program, continues);
     const needed = new Set(names.map((n) => this.#outputBuffer(n)));
     const out: number[] = [];
     for (let i = steps.length - 1; i >= 0; i--) {
@@ -160,10 +164,10 @@ export class WebgpuExecutable implements Executable {
       if (!v) throw new RuntimeFailure("A0710", { place: `steps[${i}]`, reason: "no variant fits this device" });
       const args = v.args ?? steps[i]!.args;
       const written = args.filter((_, n) => kernels[v.kernel]!.bindings[n]!.access === "read_write");
-      if (!written.some((b) => needed.has(b) || buffers[b]!.kind === "state")) continue;
+      if (!written.some((b) => !held.has(b) && (needed.has(b) || buffers[b]!.kind === "state"))) continue;
       out.unshift(i);
       for (const b of written) needed.delete(b);
-      for (const [n, b] of args.entries()) if (kernels[v.kernel]!.bindings[n]!.access === "read") needed.add(b);
+      for (const [n, b] of args.entries()) if (kernels[v.kernel]!.bindings[n]!.access === "read" && !held.has(b)) needed.add(b);
     }
     this.#wanted.set(key, out);
     return out;

@@ -101,6 +101,24 @@ describe("runs", () => {
     expect(cache.size).toBe(1);
   });
 
+  it("keeps what the first call made and does not make it again", () => {
+    const b = new GraphBuilder();
+    const x = b.input("x", "f32", ["B", "S"]);
+    b.bindDim({ name: "B", from: { kind: "input", input: "x", axis: 0 } });
+    b.bindDim({ name: "S", from: { kind: "input", input: "x", axis: 1 } });
+    const table = b.input("y", "f32", ["B"]);
+    b.bindDim({ name: "P", from: { kind: "past" } });
+    const kept = b.keep(b.mul(table, b.scalar(2)), "table");
+    const all = b.append(x, "rows", 1);
+    const g = b.finish([{ name: "z", node: b.add(b.reduce("sum", all, [1]), kept) }]);
+    const row = (data: number[]) => ({ shape: [1, data.length], data });
+    const first = evaluate(g, { inputs: { x: row([1, 2]), y: { shape: [1], data: [5] } } });
+    expect([...first.outputs["z"]!.data]).toEqual([13]);
+    const second = evaluate(g, { inputs: { x: row([4]), y: { shape: [1], data: [100] } }, states: first.states });
+    expect([...second.outputs["z"]!.data]).toEqual([17]);
+    expect([...second.states["table"]!.data]).toEqual([10]);
+  });
+
   it("says what is wrong with the inputs", () => {
     const b = new GraphBuilder();
     const x = b.input("x", "f32", ["B", 2]);

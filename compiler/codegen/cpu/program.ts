@@ -6,6 +6,7 @@ import { constNodes } from "../../../ir/build.ts";
 import type { Dim } from "../../../ir/dim.ts";
 import { named } from "../../../ir/dim.ts";
 import type { Graph, Node, NodeId } from "../../../ir/graph.ts";
+import { isState } from "../../../ir/ops.ts";
 import type { PlanBuffer, PlanKernel, Program, Step } from "../../../runtime/plan.ts";
 import type { Region, Schedule } from "../../passes/regions.ts";
 import type { Stored } from "../elemental.ts";
@@ -185,7 +186,7 @@ class ProgramPlaces implements Places {
 
   /** The value lies in a buffer that is no output. */
   isKeptElsewhere(node: Node): boolean {
-    return this.consts[node.id] === 1 || node.op === "input" || node.op === "append" || !this.#stored.has(node.id);
+    return this.consts[node.id] === 1 || node.op === "input" || isState(node) || !this.#stored.has(node.id);
   }
 
   /** Index of a buffer among the program's, by its key. */
@@ -223,6 +224,7 @@ class ProgramPlaces implements Places {
     if (this.consts[node.id]) return { key: `weight:${node.id}`, prefix: "w" };
     if (node.op === "input") return { key: `input:${node.name}`, prefix: "x" };
     if (node.op === "append") return { key: `state:${node.state}`, prefix: "s", shape: withCapacity(node.type.shape, node.axis) };
+    if (node.op === "keep") return { key: `state:${node.state}`, prefix: "s" };
     const output = this.#stored.has(node.id) ? this.#outputs.get(node.id) : undefined;
     if (output) return { key: `output:${output.name}`, prefix: "y" };
     const slot = this.#schedule.memory.slotOf.get(node.id);

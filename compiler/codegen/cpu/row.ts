@@ -71,7 +71,7 @@ class RowKernel {
         if (!this.#isFull(x) || node.axes.length !== 1 || node.axes[0] !== x.type.shape.length - 1 || node.type.dtype === "i32") return false;
       } else if (node.op === "softmax") {
         if (!this.#isFull(node) || node.axis !== node.type.shape.length - 1) return false;
-      } else if (["append", "cumsum", "argmax", "top_k"].includes(node.op)) return false;
+      } else if (["append", "keep", "cumsum", "argmax", "top_k"].includes(node.op)) return false;
     }
     return this.#region.outputs.every((id) => this.#products.has(id) || this.#isFull(e.node(id)) || this.#isReduced(e.node(id)));
   }

@@ -2,6 +2,7 @@
 import { constantOf, named, product, type Dim } from "../../../ir/dim.ts";
 import { constNodes } from "../../../ir/build.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
+import { isState, type StateNode } from "../../../ir/ops.ts";
 import type { Region, Schedule } from "../../passes/regions.ts";
 import type { Stored } from "../elemental.ts";
 import { uniformValue } from "../elementwise.ts";
@@ -105,7 +106,7 @@ export class MemoryMap {
     if (this.isConst(node.id)) return this.#inlined(node.id) ? undefined : this.#places.get(region.id)!.get(node.id);
     if (node.op === "input") return { key: `input:${node.name}`, prefix: "x" };
     if (region.nodes.includes(node.id)) return undefined;
-    if (node.op === "append") return this.state(node);
+    if (isState(node)) return this.state(node);
     const slot = this.schedule.memory.slotOf.get(node.id);
     const output = this.#outputNames.get(node.id);
     if (output !== undefined) return { key: `output:${output}`, prefix: "x" };
@@ -114,7 +115,7 @@ export class MemoryMap {
 
   /** Memory of a value that a region yields. */
   written(node: Node): Stored {
-    if (node.op === "append") return this.state(node);
+    if (isState(node)) return this.state(node);
     const output = this.#outputNames.get(node.id);
     if (output !== undefined) return { key: `output:${output}`, prefix: "y" };
     const slot = this.schedule.memory.slotOf.get(node.id);
@@ -122,7 +123,8 @@ export class MemoryMap {
     return { key: `slot:${slot}`, prefix: "y" };
   }
 
-  state(node: Extract<Node, { op: "append" }>): Stored {
+  state(node: StateNode): Stored {
+    if (node.op === "keep") return { key: `state:${node.state}`, prefix: "s" };
     const shape: Dim[] = node.type.shape.map((d, i) => (i === node.axis ? named("C") : d));
     return { key: `state:${node.state}`, prefix: "s", shape };
   }

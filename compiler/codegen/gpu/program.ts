@@ -1,5 +1,6 @@
 /** Schedule to Program: every region's kernels, equal ones merged by text, buffers by memory key, steps with their variants. */
 import type { Node, NodeId } from "../../../ir/graph.ts";
+import { isState } from "../../../ir/ops.ts";
 import type { PlanBuffer, PlanKernel, Program, Step, StepVariant } from "../../../runtime/plan.ts";
 import type { DotGroup, Region, RegionOf, Schedule } from "../../passes/regions.ts";
 import { regionKey } from "../region-key.ts";
@@ -55,7 +56,7 @@ function withCopies(schedule: Schedule): Schedule {
   const regions: Region[] = [...schedule.regions];
   const outputs = schedule.graph.outputs.map((o) => {
     const node = nodes[o.node]!;
-    if (made.has(o.node) && node.op !== "append") return o;
+    if (made.has(o.node) && !isState(node)) return o;
     const copy = { id: nodes.length, inputs: [o.node], type: node.type, op: "reshape" } as Node;
     nodes.push(copy);
     regions.push({ id: 1 + Math.max(-1, ...regions.map((r) => r.id)), kind: "map", nodes: [copy.id], outputs: [copy.id] });
