@@ -9,11 +9,12 @@ import { adaptersOf, composedModel, type ComposedModel, type Part } from "./chec
 import { inputOf, type ProgramInput } from "./check/inputs.ts";
 import { checkNames } from "./check/names.ts";
 import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
+import type { ModulePorts } from "./check/ports.ts";
 import { Scope } from "./check/scope.ts";
 import { TreeBuilder } from "./check/tree.ts";
-import { describe, type Base, type Declared, type ModuleInstance, type WDim } from "./check/values.ts";
+import { describe, type Base, type Declared, type ModuleInstance } from "./check/values.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
-import { moduleWidths } from "./elaborate/widths.ts";
+import { basePorts, type BasePorts } from "./elaborate/ports.ts";
 import { declarationsOf, loadLibrary, type Library } from "./library.ts";
 
 /** A model a file exports. */
@@ -43,8 +44,8 @@ class ProgramChecker {
   private readonly known = new Map<object, Part>();
   private readonly pending: { readonly name: string; readonly span: Span; readonly declaration: object }[] = [];
   private readonly used = new Set<PlacedAdapter>();
-  /** Widths of what modules yield, by the root of their base. */
-  private readonly widths = new Map<ModuleInstance, (module: ModuleInstance) => WDim | undefined>();
+  /** Ports of modules, by the root of their base. */
+  private readonly ports = new Map<ModuleInstance, BasePorts>();
 
   constructor(library: Library, checkpoints: Checkpoints, diagnostics: Diagnostics) {
     this.library = library;
@@ -182,7 +183,7 @@ class ProgramChecker {
       diagnostics: this.diagnostics, scope: home, formats: declarationsOf(this.library, "Format"),
       evaluate: (e, scope) => evaluator.evaluate(e, scope),
       instantiate: (type, scope, key, source) => new TreeBuilder(source, evaluator).module(type, scope, { path: key, key, name: key.slice(key.lastIndexOf(".") + 1), because: type.span }),
-      widthOf: (module) => this.widthOf(module),
+      portsOf: (module) => this.portsOf(module),
       baseNamed: (name, at) => {
         const part = this.named(name, at, home);
         if (part.kind === "base") return part.base;
@@ -207,16 +208,16 @@ class ProgramChecker {
     return undefined;
   }
 
-  private widthOf(module: ModuleInstance): WDim | undefined {
+  private portsOf(module: ModuleInstance): ModulePorts | undefined {
     let root = module;
     while (root.parent) root = root.parent;
-    let widths = this.widths.get(root);
-    if (!widths) {
+    let ports = this.ports.get(root);
+    if (!ports) {
       const base = [...this.known.values()].flatMap((p) => (p.kind === "base" && p.base.root === root ? [p.base] : []))[0];
       if (!base) return undefined;
-      this.widths.set(root, (widths = moduleWidths(base)));
+      this.ports.set(root, (ports = basePorts(base)));
     }
-    return widths(module);
+    return ports.of.get(module);
   }
 
   private unusedImports(): void {

@@ -60,9 +60,13 @@ export class StatementGrammar extends TypeGrammar {
     this.CONSUME(t.Word, { LABEL: "name" });
     this.CONSUME(t.Colon);
     this.OPTION({
-      GATE: () => this.LA(2).tokenType === Kw.of,
+      GATE: () => this.LA(2).tokenType === Kw.of || this.LA(2).tokenType === t.Dot,
       DEF: () => {
         this.CONSUME2(t.Word, { LABEL: "port" });
+        this.OPTION2(() => {
+          this.CONSUME(t.Dot);
+          this.CONSUME3(t.Word, { LABEL: "part" });
+        });
         this.CONSUME(Kw.of);
       },
     });

@@ -3,7 +3,7 @@
  *
  * `w: Linear[I -> O]` fits every module that is declared with an arrow between its dims, however it stores its weight,
  * and an embedding, which is the linear map of one-hot tokens. `Hidden[D]` and `output of T` bind the value that a
- * module yields.
+ * module yields, `heads of Attention` a value that its forward rule names (`ports.ts`).
  */
 import type { Binder } from "../syntax/ast.ts";
 import { kindOfModule, type ModuleInstance, type WDim } from "./values.ts";
@@ -40,26 +40,12 @@ export function binderText(binder: Binder): string {
 }
 
 /**
- * The dims that a binder names at a module, by name. Undefined when the module is of another kind. A `Hidden` binder names
- * the width of what the module yields, which the caller supplies.
+ * Is a module of the kind that a binder is for: declared under this name or in this role (`module GPT2Attention(c): Attention`),
+ * with an arrow between its dims where the binder has one, or anything for `Hidden`, `Module` and `Model`?
  */
-export function bindDims(binder: Binder, m: ModuleInstance, widthOf: (m: ModuleInstance) => WDim | undefined): ReadonlyMap<string, WDim> | undefined {
-  const out = new Map<string, WDim>();
-  if (binder.type.kind !== "NamedType") return undefined;
-  const names = binder.type.dims.map((d) => (d.value?.kind === "Ref" ? d.value.name : undefined));
-  if (hasArrow(binder)) {
-    const map = linearDims(m);
-    if (!map) return undefined;
-    if (names[0]) out.set(names[0], map.from);
-    if (names[1]) out.set(names[1], map.to);
-    return out;
-  }
-  if (binder.type.name.text === "Hidden") {
-    const width = names[0] ? widthOf(m) : undefined;
-    if (names[0] && width) out.set(names[0], width);
-    return !names[0] || width ? out : undefined;
-  }
-  if (binder.type.name.text !== kindOfModule(m)) return undefined;
-  names.forEach((name, i) => name && m.dims[i] && out.set(name, m.dims[i]));
-  return out;
+export function isKind(m: ModuleInstance, binder: Binder): boolean {
+  if (binder.type.kind !== "NamedType") return false;
+  if (hasArrow(binder)) return linearDims(m) !== undefined;
+  const kind = binder.type.name.text, role = m.declared?.declaration.role;
+  return kind === "Hidden" || kind === "Module" || kind === "Model" || kind === kindOfModule(m) || (role?.kind === "NamedType" && role.name.text === kind);
 }

@@ -1,21 +1,25 @@
 /**
  * A method at one module: its dims bound, its arguments completed, and the tensors its parameters need there.
  */
-import { constantOf } from "../../ir/dim.ts";
+import { compareEqual, constantOf, print } from "../../ir/dim.ts";
 import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Expr, Param, TypeExpr } from "../syntax/ast.ts";
+import type { Binder, Expr, Name, Param, TypeExpr } from "../syntax/ast.ts";
 import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
 import type { NeededTensor } from "./adapter-tensors.ts";
 import { fitType, isMisfit } from "./arguments.ts";
-import { bindDims, binderText } from "./method-binding.ts";
+import { binderText, bindsMap } from "./method-binding.ts";
+import { bindPort, type BoundPort, type ModulePorts } from "./ports.ts";
 import { Scope } from "./scope.ts";
 import { describe, kindOfModule, modulesOf, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
 
 /** A method at one module. */
 export interface PlacedSite {
   readonly module: ModuleInstance;
+  /** The port that is written: `output` of a module, also where the method changes its map. */
+  readonly port: string;
+  readonly reads: readonly PlacedRead[];
   readonly method: Declared<"Method">;
   /** Arguments and dims by name, over the scope of the method's file. */
   readonly scope: Scope;
@@ -23,6 +27,9 @@ export interface PlacedSite {
   readonly dims: ReadonlyMap<string, WDim>;
   readonly params: ReadonlyMap<string, PlacedParam>;
 }
+
+/** A port that a method reads under a name, elsewhere or at the site itself. */
+export interface PlacedRead { readonly name: string; readonly module: ModuleInstance; readonly port: string; readonly because: Span }
 
 /** A parameter of a method at one site: a tensor, or a module with tensors of its own. */
 export type PlacedParam =
@@ -36,8 +43,8 @@ export interface MethodContext {
   evaluate(e: Expr, scope: Scope): Value;
   /** A module that a method declares as a parameter (`param down: Linear[D -> k]`), with tensors under `key`. */
   instantiate(type: Extract<TypeExpr, { kind: "NamedType" }>, scope: Scope, key: string, source: string): ModuleInstance | undefined;
-  /** Width of what a module yields, for `Hidden[D]`. */
-  widthOf(module: ModuleInstance): WDim | undefined;
+  /** The ports of a module of a base and their shapes. */
+  portsOf(module: ModuleInstance): ModulePorts | undefined;
 }
 
 /** A tensor that a parameter needs; `sub` is the module it belongs to when the parameter is a module. */
@@ -47,6 +54,10 @@ export type BoundSite = PlacedSite & { readonly wanted: readonly Wanted[] };
 export interface Binding {
   readonly method: Declared<"Method">;
   readonly module: ModuleInstance;
+  /** The port in front of the selector. */
+  readonly port?: Name;
+  /** Where `reading` binders read; at the site itself when it is left out. */
+  readonly reading?: { readonly module: ModuleInstance; readonly port?: Name; readonly because: Span };
   readonly args: ReadonlyMap<string, Value>;
   readonly at: FormatScope;
   /** Absent when no format names the tensors: they are `{site}.{param}`. */
@@ -58,17 +69,13 @@ export interface Binding {
 }
 
 /** Binds a method to a module and lists the tensors it needs there; undefined after a report. */
-export function bindMethod({ method, module, args, at, reader, where, source, context }: Binding): BoundSite | undefined {
+export function bindMethod(binding: Binding): BoundSite | undefined {
+  const { method, args, at, reader, where, source, context } = binding;
   const { declaration } = method;
-  const dims = bindDims(declaration.on, module, (m) => context.widthOf(m));
-  if (!dims || declaration.reading.length > 0) {
-    if (declaration.reading.length > 0) context.diagnostics.report("A0109", { at: where, what: "a method that reads a second site" });
-    else
-      context.diagnostics.report("A0305", {
-        at: where, site: module.path || "the base", expected: binderText(declaration.on), found: kindOfModule(module), method: declaration.name.text, declared: declaration.on.span,
-      });
-    return undefined;
-  }
+  const bound = bindings(binding);
+  if (!bound) return undefined;
+  const { written, reads, dims } = bound;
+  const { module } = written;
   const scope = new Scope(method.home);
   for (const [name, d] of dims) scope.set(name, dimOrInt(d));
   const all = withDefaults(declaration.params, args, scope, context);
@@ -124,7 +131,48 @@ export function bindMethod({ method, module, args, at, reader, where, source, co
     if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${s.name.text} = ..\` for this site`);
     wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span } });
   }
-  return { module, method, scope, args: all, dims, params: new Map(), wanted };
+  return { module, port: written.port, reads, method, scope, args: all, dims, params: new Map(), wanted };
+}
+
+/** Every binder of a method bound, with all dims they name; undefined after a report. */
+function bindings(binding: Binding): { readonly written: BoundPort; readonly reads: readonly PlacedRead[]; readonly dims: ReadonlyMap<string, WDim> } | undefined {
+  const { method: { declaration }, module, port, reading, where, context } = binding;
+  const written = bound(declaration.on, module, port, where, binding);
+  if (!written) return undefined;
+  const facts = context.portsOf(written.module)?.get(written.port);
+  if (facts && !facts.writable && !bindsMap(declaration.on)) {
+    context.diagnostics.report("A0331", { at: port?.span ?? where, port: written.port, site: written.module.path || "the base", declared: declaration.on.span });
+    return undefined;
+  }
+  const dims = new Map(written.dims);
+  const reads: PlacedRead[] = [];
+  for (const binder of declaration.reading) {
+    const at = reading ?? { module, because: where };
+    const read = bound(binder, at.module, reading?.port, at.because, binding);
+    if (!read) return undefined;
+    for (const [name, d] of read.dims) {
+      const before = dims.get(name);
+      if (before && compareEqual(before.dim, d.dim) === "no") {
+        context.diagnostics.report("A0207", { at: at.because, expected: print(before.dim), found: print(d.dim), because: before.because, foundAt: d.because });
+        return undefined;
+      }
+      dims.set(name, before ?? d);
+    }
+    reads.push({ name: binder.name.text, module: read.module, port: read.port, because: at.because });
+  }
+  return { written, reads, dims };
+}
+
+function bound(binder: Binder, module: ModuleInstance, port: Name | undefined, at: Span, { method, context }: Binding): BoundPort | undefined {
+  const found = bindPort(binder, port, module, (m) => context.portsOf(m));
+  if (!("misfit" in found)) return found;
+  const { diagnostics } = context, site = module.path || "the base", name = method.declaration.name.text;
+  if (found.misfit === "kind")
+    diagnostics.report("A0305", { at, site, expected: binderText(binder), found: kindOfModule(module), method: name, declared: binder.span });
+  else if (found.misfit === "port")
+    diagnostics.report("A0330", { at: port?.span ?? at, port: found.port, site, known: found.known, declared: binder.span, ...(found.among ? { among: found.among.map((m) => m.path) } : {}) });
+  else diagnostics.report("A0332", { at: port?.span ?? at, selected: port!.text, bound: found.port, method: name, binder: binderText(binder), declared: binder.span });
+  return undefined;
 }
 
 /** Tensors of a parameter that is a module: `down.weight`, `down.bias`. */

@@ -15,7 +15,7 @@ import { checkTensors, type NeededTensor, type Replacement } from "./adapter-ten
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
 import { bindMethod, placedParams, type BoundSite, type MethodContext, type PlacedSite } from "./method-sites.ts";
 import type { Scope } from "./scope.ts";
-import { select, type Selection } from "./sites.ts";
+import { pairedReads, select, type Reading, type Selection } from "./sites.ts";
 import { kindOfModule, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value } from "./values.ts";
 
 /** An adapter of a program. */
@@ -83,6 +83,8 @@ class Placer {
   private readonly span: Span;
   private readonly context: PlacementContext;
   private readonly diagnostics: Diagnostics;
+  /** What each written module reads, where the text says it. */
+  private reads: ReadonlyMap<ModuleInstance, Reading> | undefined;
 
   constructor(name: string, span: Span, context: PlacementContext) {
     this.name = name;
@@ -97,14 +99,16 @@ class Placer {
       this.diagnostics.report("A0201", { at: call.span, name: "on", callee: callee.name, type: "selector" });
       return undefined;
     }
-    if (on.reading) {
-      this.diagnostics.report("A0109", { at: on.reading.span, what: "an adapter that reads a second site" });
-      return undefined;
+    const context = { baseNamed: (n: string, at: Span) => this.context.baseNamed(n, at), valueOf: (e: Expr) => this.context.evaluate(e, this.context.scope), diagnostics: this.diagnostics };
+    const selection = select(on.sites, context);
+    if (callee.name === "pretrained") {
+      if (on.reading) this.diagnostics.report("A0109", { at: on.reading.span, what: "`reading` for a directory that says its sites itself" });
+      return on.reading ? undefined : this.fromDirectory(call, selection);
     }
-    const selection = select(on.sites, {
-      baseNamed: (n, at) => this.context.baseNamed(n, at), valueOf: (e) => this.context.evaluate(e, this.context.scope), diagnostics: this.diagnostics,
-    });
-    if (callee.name === "pretrained") return this.fromDirectory(call, selection);
+    const reading = on.reading && select(on.reading, context);
+    const paired = selection && reading && pairedReads(selection, reading, this.diagnostics);
+    if (on.reading && !paired) return undefined;
+    this.reads = paired;
     const method = this.context.methodNamed(callee.name, callee.span);
     if (!method || !selection) return undefined;
     const given = this.given(call.args);
@@ -191,7 +195,10 @@ class Placer {
       const site: FormatScope = { ...plan.scope, site: module.key, kind: kindOfModule(module) };
       const method = plan.methodFor(site);
       const args = method && plan.argumentsFor(method, site);
-      const placed = method && args && bindMethod({ method, module, args, at: site, ...(reader ? { reader } : {}), where: selection.span, source: this.name, context: this.context });
+      const placed = method && args && bindMethod({
+        method, module, args, at: site, ...(reader ? { reader } : {}), where: selection.span, source: this.name, context: this.context,
+        ...(selection.port ? { port: selection.port } : {}), ...(this.reads?.has(module) ? { reading: this.reads.get(module)! } : {}),
+      });
       if (!placed) return undefined;
       sites.push(placed);
       needed.push(...placed.wanted.map((w) => w.needed));

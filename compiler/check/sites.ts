@@ -40,7 +40,7 @@ export function select(expr: Expr, context: SelectorContext): Selection | undefi
     if (!first || parts.length !== rest.length + 1) return undefined;
     return { ...first, sites: distinct(parts.flatMap((p) => p?.sites ?? [])), span: expr.span };
   }
-  const port = expr.kind === "Of" && expr.what.kind === "Ref" ? { text: expr.what.name, span: expr.what.span } : undefined;
+  const port = expr.kind === "Of" ? portOf(expr.what) : undefined;
   const steps = stepsOf(expr.kind === "Of" && port ? expr.members : expr);
   if (!steps) {
     context.diagnostics.report("A0302", {
@@ -63,6 +63,35 @@ export function select(expr: Expr, context: SelectorContext): Selection | undefi
   }
   const sites = distinct(found.map((p) => ({ module: p.at as ModuleInstance, indices: p.indices })));
   return { base, sites, span: expr.span, ...(port ? { port } : {}) };
+}
+
+/** What one written module reads. */
+export interface Reading { readonly module: ModuleInstance; readonly port?: Name; readonly because: Span }
+
+/**
+ * `on P reading Q`: which module of Q each module of P reads. Equal wildcards pair by their index, and one module is read by all;
+ * anything else is an error with both sets.
+ */
+export function pairedReads(writes: Selection, reads: Selection, diagnostics: Diagnostics): ReadonlyMap<ModuleInstance, Reading> | undefined {
+  if (writes.base !== reads.base) {
+    diagnostics.report("A0311", { at: reads.span, left: writes.base.name, right: reads.base.name, other: writes.span });
+    return undefined;
+  }
+  const reading = (s: Site): Reading => ({ module: s.module, because: reads.span, ...(reads.port ? { port: reads.port } : {}) });
+  const [only] = reads.sites;
+  if (only && reads.sites.length === 1) return new Map(writes.sites.map((w) => [w.module, reading(only)]));
+  const key = (s: Site): string => s.indices.join();
+  const byIndex = new Map(reads.sites.map((r) => [key(r), r]));
+  const pairs = writes.sites.map((w) => [w, byIndex.get(key(w))] as const);
+  const alone = pairs.find(([, r]) => !r)?.[0];
+  if (alone || byIndex.size !== reads.sites.length) {
+    diagnostics.report("A0308", {
+      at: reads.span, other: writes.span, writes: writes.sites.length, reads: reads.sites.length,
+      ...(alone ? { body: `\`${alone.module.path}\` has no partner among those read. Equal wildcards pair by their index, and one module is read by all.` } : {}),
+    });
+    return undefined;
+  }
+  return new Map(pairs.map(([w, r]) => [w.module, reading(r!)]));
 }
 
 type Node = ModuleInstance | readonly ModuleInstance[];
@@ -199,6 +228,12 @@ function stepsOf(expr: Expr): { readonly root: ExprOf<"Ref">; readonly steps: re
     at = at.of;
   }
   return at.kind === "Ref" ? { root: at, steps } : undefined;
+}
+
+/** `heads`, and the dotted `q.raw`, which is one name. */
+function portOf(e: Expr): Name | undefined {
+  if (e.kind === "Ref") return { text: e.name, span: e.span };
+  return e.kind === "Member" && e.of.kind === "Ref" ? { text: `${e.of.name}.${e.name.text}`, span: e.span } : undefined;
 }
 
 function distinct(sites: readonly Site[]): readonly Site[] {

@@ -12,15 +12,18 @@ import { isState } from "../../ir/ops.ts";
 import type { TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Expr } from "../syntax/ast.ts";
+import type { Expr, Statement } from "../syntax/ast.ts";
 import { adaptersOf, type Term } from "../check/composition.ts";
 import { linearDims } from "../check/method-binding.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import type { Scope } from "../check/scope.ts";
-import type { ModuleInstance, ParamInstance, TensorVal, Value, WDim } from "../check/values.ts";
+import type { ModuleInstance, ParamInstance, TensorVal, Value, ValueOf, WDim } from "../check/values.ts";
 import { actsAt, composeAt, type BodyEvaluator } from "./compose.ts";
 import type { RequestInputs } from "./request-inputs.ts";
+import { composeParts } from "./parts.ts";
+import { resultNames, SettledPorts } from "./settled.ts";
+import { modelPort } from "./statements.ts";
 
 /** Tensors that stand in for parameters during one run of a forward rule. */
 export type Overrides = ReadonlyMap<ParamInstance, TensorVal>;
@@ -29,8 +32,8 @@ export type Overrides = ReadonlyMap<ParamInstance, TensorVal>;
 export interface Placement {
   /** The value of `module(args)`; `forward` runs its own rule. */
   call(module: ModuleInstance, args: readonly Value[], forward: (args: readonly Value[], overrides?: Overrides) => Value): Value;
-  /** The value of a named port (`port q = ...` in a forward rule) after what is placed there; absent when nothing is placed on ports. */
-  port?(module: ModuleInstance, name: string, value: TensorVal): Value;
+  /** The value of a named port (`port q = ...` in a forward rule) after what is placed there; `parts` are the names of a list's items. */
+  port?(module: ModuleInstance, name: string, value: Value, parts: readonly string[]): Value;
 }
 
 /** What placement asks of the interpreter. */
@@ -46,6 +49,8 @@ export interface Elaborator {
 export class AdapterPlacement implements Placement {
   private readonly touched = new Set<ModuleInstance>();
   private readonly consts = new Map<NodeId, boolean>();
+  private readonly ports: SettledPorts;
+  private readonly adapters: readonly PlacedAdapter[];
   private readonly term: Term;
   private readonly elaborator: Elaborator;
   private readonly request: RequestInputs;
@@ -54,38 +59,94 @@ export class AdapterPlacement implements Placement {
     this.term = term;
     this.elaborator = elaborator;
     this.request = request;
-    for (const adapter of adaptersOf(term)) {
-      for (const s of adapter.sites) this.touched.add(s.module);
+    this.adapters = adaptersOf(term);
+    for (const adapter of this.adapters) {
+      for (const s of adapter.sites) for (const m of [s.module, ...s.reads.map((r) => r.module)]) this.touched.add(m);
       for (const r of adapter.replacements) this.touched.add(r.module);
     }
+    this.ports = new SettledPorts(elaborator);
+  }
+
+  /** Must the rules run again, for an adapter read what came later? */
+  unsettled(): boolean {
+    return this.ports.unsettled();
+  }
+  /** How many ports were read before the run came to them. */
+  get lateReads(): number {
+    return this.ports.lateReads;
+  }
+  reportCycle(): void {
+    this.ports.reportCycle();
   }
 
   call(module: ModuleInstance, args: readonly Value[], forward: (args: readonly Value[], overrides?: Overrides) => Value): Value {
     if (!this.touched.has(module)) return forward(args);
     const input = args[0];
     if (input?.kind !== "tensor") return forward(args);
-    const adapters = adaptersOf(this.term);
-    const evaluator = this.evaluator();
-    const changed = adapters.some((a) => actsAt(a, module, "in"))
-      ? evaluator.tensor(composeAt(this.term, { module, port: "in", input: input.node, value: input.node, replaced: () => undefined, map: () => undefined }, evaluator), input.because)
-      : input;
+    const changed = this.composed(module, "input", input) as TensorVal;
+    this.ports.settle(module, "input", changed);
     const inputs = [changed, ...args.slice(1)];
     const own = forward(inputs);
-    if (own.kind !== "tensor" || !adapters.some((a) => actsAt(a, module, "out"))) return own;
+    if (own.kind === "list") return this.results(module, own);
+    if (own.kind !== "tensor" || !this.acts(module, "output")) return this.ports.settle(module, "output", own);
     const overrides = (adapter: PlacedAdapter): Overrides | undefined => {
       const here = adapter.replacements.filter((r) => r.module === module);
       return here.length === 0 ? undefined : new Map(here.map((r) => [r.param, this.tensorOf(adapter, r.header, r.param.dims, adapter.because)]));
     };
     const node = composeAt(this.term, {
-      module, port: "out", input: changed.node, value: own.node,
+      module, port: "output", input: changed.node, value: own.node,
       replaced: (adapter) => {
         const own2 = overrides(adapter);
         const value = own2 && forward(inputs, own2);
         return value?.kind === "tensor" ? value.node : undefined;
       },
       map: (adapter) => this.mapOf(module, adapter && overrides(adapter)),
-    }, evaluator);
-    return { ...own, node };
+    }, this.evaluator());
+    return this.ports.settle(module, "output", { ...own, node });
+  }
+
+  port(module: ModuleInstance, name: string, value: Value, parts: readonly string[]): Value {
+    const own = this.ofModel(module, name, value);
+    if (!this.acts(module, name)) return this.ports.settle(module, name, own, parts);
+    if (own.kind === "tensor") return this.ports.settle(module, name, this.composed(module, name, own));
+    const tensors = own.kind === "list" ? own.items.flatMap((v) => (v.kind === "tensor" ? [v] : [])) : [];
+    const nodes = composeParts(this.term, { module, port: name, parts, values: tensors.map((t) => t.node) }, this.evaluator());
+    return this.ports.settle(module, name, { kind: "list", items: nodes.map((n, i) => ({ ...this.tensor(n, tensors[i]!.because) })), because: own.because }, parts);
+  }
+
+  /** The results of a rule with several, each a port; `next_x` is the last row of `x` and takes what is placed there. */
+  private results(module: ModuleInstance, own: ValueOf<"list">): Value {
+    const names = resultNames(module);
+    const items = own.items.map((v, i) => {
+      const name = names[i] ?? "";
+      const port = name.startsWith("next_") ? name.slice("next_".length) : name;
+      const value = v.kind === "tensor" && this.acts(module, port) ? this.composed(module, port, v) : v;
+      return name === port ? this.ports.settle(module, port, value) : value;
+    });
+    return { ...own, items };
+  }
+
+  private acts(module: ModuleInstance, port: string): boolean {
+    return this.adapters.some((a) => actsAt(a, module, port));
+  }
+
+  /** A value after what is placed on its port. */
+  private composed(module: ModuleInstance, port: string, value: TensorVal): Value {
+    if (!this.acts(module, port)) return value;
+    return { ...value, node: composeAt(this.term, { module, port, input: value.node, value: value.node, replaced: () => undefined, map: () => undefined }, this.evaluator()) };
+  }
+
+  /** Equations for the model around a site, `model.positions = ...`: each acts once for an adapter, however many sites it has. */
+  private ofModel(module: ModuleInstance, name: string, value: Value): Value {
+    return this.adapters.reduce((now, adapter) => {
+      const site = adapter.sites.find((s) => within(s.module, module) && equationFor(s.method.declaration.body.statements, name) !== undefined);
+      const e = site && equationFor(site.method.declaration.body.statements, name);
+      if (!site || !e) return now;
+      const scope = site.scope.child();
+      scope.set(`model.${name}`, now);
+      this.bindParams(site, adapter, scope);
+      return this.elaborator.evaluate(e, scope);
+    }, value);
   }
 
   private evaluator(): BodyEvaluator {
@@ -97,6 +158,9 @@ export class AdapterPlacement implements Placement {
       bindParams: (site, adapter, scope) => this.bindParams(site, adapter, scope),
       isConst: (node) => this.isConst(node),
       request,
+      settled: (module, port, at, reader) => this.ports.read(module, port, at, reader),
+      portsOf: (module) => this.ports.namesOf(module),
+      partsOf: (module, port) => this.ports.partsOf(module, port),
     };
   }
 
@@ -147,4 +211,15 @@ export class AdapterPlacement implements Placement {
     this.consts.set(node, found);
     return found;
   }
+}
+
+function within(module: ModuleInstance, outer: ModuleInstance): boolean {
+  for (let at: ModuleInstance | undefined = module; at; at = at.parent) if (at === outer || at.key === outer.key) return true;
+  return false;
+}
+
+/** The right side of `model.<name> = E` in a body. */
+function equationFor(statements: readonly Statement[], name: string): Expr | undefined {
+  for (const s of statements) if (s.kind === "AssignStmt") for (const [i, t] of s.targets.entries()) if (modelPort(t) === name) return s.values[i] ?? s.values[0];
+  return undefined;
 }

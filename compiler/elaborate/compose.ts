@@ -11,7 +11,7 @@ import type { NodeId } from "../../ir/graph.ts";
 import { sameShape, showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Expr, Statement } from "../syntax/ast.ts";
+import type { Expr } from "../syntax/ast.ts";
 import type { Term } from "../check/composition.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
@@ -23,6 +23,7 @@ import { describe, type ModuleInstance, type TensorVal, type Value } from "../ch
 import { effects, plus, single, total, type Combination } from "./combination.ts";
 import { act, applyMatrix } from "./matrix-action.ts";
 import type { RequestInputs } from "./request-inputs.ts";
+import { modelPort, runBody } from "./statements.ts";
 
 /** What composing needs from the interpreter. */
 export interface BodyEvaluator {
@@ -37,6 +38,11 @@ export interface BodyEvaluator {
   isConst(node: NodeId): boolean;
   /** Values that arrive with the request. */
   readonly request: RequestInputs;
+  /** A port of another module, or of this one, after every adapter on it; `poison` where the run has not come to it. */
+  settled(module: ModuleInstance, port: string, at: Span, reader: PlacedSite): Value;
+  /** Names of a module's ports, and of the parts of one. */
+  portsOf(module: ModuleInstance): readonly string[];
+  partsOf(module: ModuleInstance, port: string): readonly string[];
 }
 
 /** The current map of a linear module. */
@@ -53,10 +59,10 @@ interface PortState {
   readonly map: MapState | undefined;
 }
 
+export interface PortPlace { readonly module: ModuleInstance; readonly port: string }
+
 /** One port of a module where adapters write. */
-export interface PortSite {
-  readonly module: ModuleInstance;
-  readonly port: "in" | "out";
+export interface PortSite extends PortPlace {
   /** The module's input: what `delta w` multiplies. */
   readonly input: NodeId;
   /** Its unadapted value. */
@@ -76,15 +82,37 @@ export function composeAt(term: Term, site: PortSite, evaluator: BodyEvaluator):
 }
 
 /** Does an adapter write this port, or replace parameters of this module? */
-export function actsAt(adapter: PlacedAdapter, module: ModuleInstance, port: "in" | "out"): boolean {
-  return sitesAt(adapter, module, port).length > 0 || (port === "out" && adapter.replacements.some((r) => r.module === module));
+export function actsAt(adapter: PlacedAdapter, module: ModuleInstance, port: string): boolean {
+  return sitesAt(adapter, module, port).length > 0 || (port === "output" && adapter.replacements.some((r) => r.module === module));
 }
 
-function sitesAt(adapter: PlacedAdapter, module: ModuleInstance, port: "in" | "out"): readonly PlacedSite[] {
-  return adapter.sites.filter((s) => s.module === module && portOf(s) === port);
+export function sitesAt(adapter: PlacedAdapter, module: ModuleInstance, port: string): readonly PlacedSite[] {
+  return adapter.sites.filter((s) => s.module === module && s.port === port);
 }
 
-const portOf = (s: PlacedSite): "in" | "out" => (s.method.declaration.on.port?.text === "input" ? "in" : "out");
+/**
+ * Puts in scope what a method reads beside its own port: `reading` binders, and through the bound name the members of the
+ * module (`z.k_proj(P)`) and its other ports (`z.q`).
+ */
+export function bindSite(placed: PlacedSite, scope: Scope, evaluator: BodyEvaluator): void {
+  const { on } = placed.method.declaration;
+  const lazily = (name: string, because: Span, force: () => Value): void => scope.set(name, { kind: "lazy", because, force });
+  const port = (name: string, module: ModuleInstance, from: string, because: Span): void => {
+    const value = (): Value => evaluator.settled(module, from, because, placed);
+    lazily(name, because, value);
+    // The parts of a port that has some.
+    for (const [i, part] of (evaluator.partsOf(module, from)).entries())
+      lazily(`${name}.${part}`, because, () => {
+        const all = value();
+        return all.kind === "list" ? (all.items[i] ?? { kind: "poison", because }) : all;
+      });
+  };
+  for (const r of placed.reads) port(r.name, r.module, r.port, r.because);
+  if (bindsMap(on)) return;
+  for (const [name, child] of placed.module.children)
+    if (!Array.isArray(child)) scope.set(`${on.name.text}.${name}`, { kind: "module", module: child as ModuleInstance, because: on.span });
+  for (const other of evaluator.portsOf(placed.module)) if (other !== placed.port) port(`${on.name.text}.${other}`, placed.module, other, on.span);
+}
 
 class Composer {
   private readonly site: PortSite;
@@ -101,7 +129,7 @@ class Composer {
 
   private stateOf(value: NodeId, adapter: PlacedAdapter | undefined): PortState {
     const { site } = this;
-    const known = site.port === "out" ? once(() => site.map(adapter)) : () => undefined;
+    const known = site.port === "output" ? once(() => site.map(adapter)) : () => undefined;
     return {
       value: single(value),
       map: { weight: () => combinationOf(known()?.weight), bias: () => combinationOf(known()?.bias) },
@@ -167,7 +195,7 @@ class Composer {
 
   private adapter(adapter: PlacedAdapter, state: PortState): PortState {
     const { module, port } = this.site;
-    const replaced = port === "out" ? this.site.replaced(adapter) : undefined;
+    const replaced = port === "output" ? this.site.replaced(adapter) : undefined;
     const start = replaced === undefined ? state : this.stateOf(replaced, adapter);
     return sitesAt(adapter, module, port).reduce((s, site) => new MethodRun(site, adapter, this.site, this.evaluator).from(s), start);
   }
@@ -197,51 +225,18 @@ class MethodRun {
     const origin = { module: this.site.module.key, file: declaration.span.file.name, start: declaration.span.start, end: declaration.span.end };
     this.evaluator.builder.at(origin, () => {
       this.evaluator.bindParams(this.placed, this.adapter, this.scope);
+      bindSite(this.placed, this.scope, this.evaluator);
       this.bindPorts();
-      this.block(declaration.body.statements);
+      runBody(declaration.body.statements, {
+        diagnostics: this.evaluator.diagnostics, scope: this.scope, evaluate: (e) => this.evaluate(e), named: (name, e) => void this.lets.set(name, e),
+        equation: (e) => e.targets.forEach((target, i) => this.assign(target, e.values[i] ?? e.values[0]!, e.delta)),
+      });
     });
     return this.state;
   }
 
-  private block(statements: readonly Statement[]): void {
-    for (const s of statements) this.statement(s);
-  }
-
-  private statement(s: Statement): void {
-    switch (s.kind) {
-      case "LetStmt": {
-        if (s.names.length === 1) this.lets.set(s.names[0]!.text, s.value);
-        const value = this.evaluate(s.value);
-        if (s.names.length === 1) this.scope.set(s.names[0]!.text, value);
-        else if (value.kind === "list") s.names.forEach((n, i) => value.items[i] && this.scope.set(n.text, value.items[i]));
-        return;
-      }
-      case "AssignStmt":
-        s.targets.forEach((target, i) => this.assign(target, s.values[i] ?? s.values[0]!, s.delta));
-        return;
-      case "IfStmt": {
-        const c = this.evaluate(s.condition);
-        if (c.kind === "bool") this.block(c.value ? s.then.statements : (s.otherwise?.statements ?? []));
-        else if (c.kind !== "poison") this.evaluator.diagnostics.report("A0222", { at: s.condition.span, what: "this condition" });
-        return;
-      }
-      case "ForStmt": {
-        const over = this.evaluate(s.over);
-        if (over.kind === "list")
-          for (const item of over.items) {
-            this.scope.set(s.names[0]!.text, item);
-            this.block(s.body.statements);
-          }
-        return;
-      }
-      case "ParamStmt": case "RequireStmt":
-        return;
-      default:
-        this.evaluator.diagnostics.report("A0109", { at: s.span, what: "this part of a method" });
-    }
-  }
-
   private assign(target: Expr, value: Expr, delta: boolean): void {
+    if (modelPort(target) !== undefined) return;
     const { on } = this.placed.method.declaration;
     const isBound = target.kind === "Ref" && target.name === on.name.text;
     const part = target.kind === "Member" && target.of.kind === "Ref" && target.of.name === on.name.text ? target.name.text : undefined;

@@ -16,7 +16,7 @@ import {
 } from "../check/values.ts";
 import type { Elaborator, Overrides, Placement } from "./adapters.ts";
 import { builtins, callBuiltin, type BuiltinContext } from "./builtins.ts";
-import { binary, fromJson, unary } from "./operators.ts";
+import { binary, fromJson, joined, unary } from "./operators.ts";
 import { indexed } from "./indexing.ts";
 import { unify } from "./shapes.ts";
 
@@ -37,6 +37,11 @@ export class Interpreter implements Elaborator, BuiltinContext {
   constructor(diagnostics: Diagnostics, builder = new GraphBuilder()) {
     this.diagnostics = diagnostics;
     this.builder = builder;
+  }
+
+  /** Forgets which states were named, before the rules run once more over the same nodes. */
+  again(): void {
+    this.states.clear();
   }
 
   newState(): string {
@@ -88,6 +93,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
         const from = bound(e.from), to = bound(e.to);
         return { kind: "range", ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }), inclusive: e.inclusive, because: at };
       }
+      case "Join": return joined(e.items.map((i) => standing(this.evaluate(i, scope), i)), at, this);
       case "BrokenExpr": return poison(at);
       default: return this.notYet(at, "this expression");
     }
@@ -369,7 +375,8 @@ export class Interpreter implements Elaborator, BuiltinContext {
     if (s.word.text !== "port") return this.diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "forward rule", candidates: ["port"] });
     if (name === undefined || !s.value || s.operands.length !== 1) return this.diagnostics.report("A0115", { at: s.span, label: "a port is a name and a value", help: "write `port q = ...`" });
     const value = this.evaluate(s.value, scope);
-    scope.set(name, this.current && this.placement?.port && value.kind === "tensor" ? this.placement.port(this.current, name, value) : value);
+    const parts = s.value.kind === "List" ? s.value.items.map((i) => (i.kind === "Ref" ? i.name : "")) : [];
+    scope.set(name, this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, parts) : value);
   }
 
   /** False after a report when the condition does not hold. */

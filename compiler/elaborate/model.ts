@@ -13,7 +13,7 @@ import type { Param } from "../syntax/ast.ts";
 import { adaptersOf, type ComposedModel } from "../check/composition.ts";
 import { Scope } from "../check/scope.ts";
 import type { ModuleInstance, Value } from "../check/values.ts";
-import { AdapterPlacement } from "./adapters.ts";
+import { AdapterPlacement, type Elaborator, type Placement } from "./adapters.ts";
 import { Interpreter } from "./interpreter.ts";
 import { dimOf, tensorOf, valueOfDim } from "./operators.ts";
 import { RequestInputs } from "./request-inputs.ts";
@@ -24,8 +24,11 @@ export interface ElaboratedModel { readonly graph: Graph; readonly inputs: reado
 /** The name of the dim that counts rows in the states. */
 const past = "P";
 
-/** Undefined after a report. `watch` sees what each module yields; then nothing is placed. */
-export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, watch?: (module: ModuleInstance, value: Value) => void): ElaboratedModel | undefined {
+/** What stands between a model's modules and its graph; `base` has none. */
+export type PlacementOf = (elaborator: Elaborator) => Placement;
+
+/** Undefined after a report. `place` replaces what the model's adapters do. */
+export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, place?: PlacementOf): ElaboratedModel | undefined {
   const { root, architecture } = model.base;
   const rule = architecture.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
   if (rule?.kind !== "ForwardStmt") {
@@ -35,15 +38,9 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, w
   const builder = new GraphBuilder();
   const interpreter = new Interpreter(diagnostics, builder);
   const request = new RequestInputs(builder, diagnostics);
-  if (watch)
-    interpreter.placement = {
-      call: (module, args, forward) => {
-        const value = forward(args);
-        watch(module, value);
-        return value;
-      },
-    };
-  else if (adaptersOf(model.adapters).length > 0) interpreter.placement = new AdapterPlacement(model.adapters, interpreter, request);
+  const adapted = !place && adaptersOf(model.adapters).length > 0 ? new AdapterPlacement(model.adapters, interpreter, request) : undefined;
+  const placement = place ? place(interpreter) : adapted;
+  if (placement) interpreter.placement = placement;
   const scope = root.scope.child();
   const inputs: ModelInput[] = [], values: Value[] = [];
   for (const p of rule.params) {
@@ -52,7 +49,16 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, w
     inputs.push(input);
     values.push(tensorOf(builder, builder.input(input.name, input.dtype, input.shape), p.span));
   }
-  const result = interpreter.callWith(root, values, model.span);
+  let result = interpreter.callWith(root, values, model.span);
+  // What an adapter reads may come later in the text of a forward rule; then the rules run again with what was found.
+  for (let runs = 1; adapted?.unsettled() && !diagnostics.hasErrors; runs++) {
+    if (runs > adapted.lateReads + 1) {
+      adapted.reportCycle();
+      return undefined;
+    }
+    interpreter.again();
+    result = interpreter.callWith(root, values, model.span);
+  }
   const results = rule.results.length === 1 ? [result] : result.kind === "list" ? result.items : [];
   const outputs: GraphOutput[] = [];
   for (const [i, r] of rule.results.entries()) {

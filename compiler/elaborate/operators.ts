@@ -55,6 +55,28 @@ export function unary(op: "-" | "not", of: Value, at: Span, c: OperatorContext):
   return poison(at);
 }
 
+/**
+ * `[P; k]`: rows joined along the token axis, which comes after the batch. A value of one rank less is the same for every row of
+ * the batch.
+ */
+export function joined(items: readonly Value[], at: Span, c: OperatorContext): Value {
+  if (items.some((i) => i.kind === "poison")) return poison(at);
+  const tensors = items.flatMap((i) => (i.kind === "tensor" ? [i] : []));
+  const other = items.find((i) => i.kind !== "tensor");
+  if (other || tensors.length === 0) {
+    c.diagnostics.report("A0204", { at, expected: "tensor", found: other ? describe(other) : "nothing" });
+    return poison(at);
+  }
+  const rank = Math.max(...tensors.map((t) => t.dims.length)), full = tensors.find((t) => t.dims.length === rank)!;
+  return made(c, at, () => {
+    const b = c.builder;
+    const parts = tensors.map((t) => (t.dims.length === rank - 1 && rank > 2
+      ? b.broadcast(t.node, [b.shapeOf(full.node)[0]!, ...b.shapeOf(t.node)], t.dims.map((_, i) => i + 1))
+      : t.node));
+    return b.concat(parts, rank > 2 ? 1 : 0);
+  }, [full]);
+}
+
 /** A tensor value for a node; its dims carry `because`, or the places of `like` where they are equal. */
 export function tensorOf(builder: GraphBuilder, node: NodeId, because: Span, like: readonly TensorVal[] = []): TensorVal {
   const t = builder.typeOf(node);

@@ -1,5 +1,5 @@
 /** Concrete tree -> declarations and statements. */
-import type { Span } from "../base/source.ts";
+import { cover, type Span } from "../base/source.ts";
 import type { Attribute, Binder, Block, Declaration, Expr, Import, Param, Statement, TypeExpr } from "./ast.ts";
 import type { Cst } from "./cst.ts";
 import { buildArguments, buildDimParams, buildExpression, buildNumber, buildPostfix, buildString, buildType } from "./expressions.ts";
@@ -139,7 +139,9 @@ function buildParam(cst: Cst): Param {
 }
 
 function buildBinder(cst: Cst): Binder {
-  const port = cst.maybeName("port");
+  const first = cst.maybeName("port"), part = cst.maybeName("part");
+  // A dotted port (`q.raw`) is one name.
+  const port = first && part ? { text: `${first.text}.${part.text}`, span: cover(first.span, part.span) } : first;
   return { name: cst.name("name"), ...(port && { port }), type: buildType(cst.sub("typeExpression")), span: cst.span };
 }
 

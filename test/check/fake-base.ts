@@ -93,7 +93,7 @@ export function fakeContext(bases: readonly Base[], directory: CheckpointHeader,
     checkpoint: () => directory,
     evaluate,
     instantiate: () => undefined,
-    widthOf: () => undefined,
+    portsOf: () => undefined,
   };
 }
 

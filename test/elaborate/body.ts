@@ -28,7 +28,7 @@ export class Bench implements BodyEvaluator {
     const b = this.builder;
     const x = b.input("x", "f32", [rows, I]);
     const W = b.constant(w, "f32", [O, I]), c = b.constant(bias, "f32", [O]);
-    this.site = { module: this.module, port: "out", input: x, value: b.linear(x, W, c), replaced: () => undefined, map: () => ({ weight: W, bias: c }) };
+    this.site = { module: this.module, port: "output", input: x, value: b.linear(x, W, c), replaced: () => undefined, map: () => ({ weight: W, bias: c }) };
   }
 
   /** An adapter of one method on the site; tensors by parameter, row by row. */
@@ -40,10 +40,19 @@ export class Bench implements BodyEvaluator {
     const values = new Map<string, Value>(Object.entries(args).map(([k, v]) => [k, typeof v === "boolean" ? { kind: "bool", value: v, because: here } : { kind: "float", value: v, because: here }]));
     for (const [k, v] of values) scope.set(k, v);
     for (const [k, t] of Object.entries(tensors)) scope.set(k, this.tensor(this.builder.constant(t.data, "f32", t.shape), here));
-    const site: PlacedSite = { module: this.module, method: { declaration, home: new Scope() } as Declared<"Method">, scope, args: values, dims: new Map(), params: new Map() };
+    const site: PlacedSite = { module: this.module, port: declaration.on.port?.text ?? "output", reads: [], method: { declaration, home: new Scope() } as Declared<"Method">, scope, args: values, dims: new Map(), params: new Map() };
     return { name, span: here, base: fakeBase(), header: undefined as never, source: name, because: here, sites: [site], replacements: [] };
   }
 
+  settled(): Value {
+    return { kind: "poison", because: here };
+  }
+  portsOf(): readonly string[] {
+    return [];
+  }
+  partsOf(): readonly string[] {
+    return [];
+  }
   bindParams(): void {
     // The tensors are in the scope already.
   }

@@ -138,4 +138,37 @@ says something about modules that do not exist, and may be misspelt.
   }), `
 The order of the entries of \`rank_pattern\` and \`alpha_pattern\` has a meaning: the first that fits a module is taken.
 `),
+
+  A0330: error("No such port", (p: { at: Span; port: string; site: string; known: readonly string[]; among?: readonly string[]; declared?: Span }) => ({
+    labels: [here(p.at, p.among ? "more than one module in it has this port" : `\`${p.site}\` has no port \`${p.port}\``), ...there(p.declared, "the method is for this port")],
+    ...(p.among ? { body: `\`${p.port}\` is a port of each of these; say which is meant:`, table: p.among.map((m) => [m]) }
+      : { body: "It has these ports:", table: [[names(p.known)]], ...closest(p.at, p.port, p.known) }),
+  }), `
+Every module has \`input\` and \`output\`. Further ports are named in its forward rule: attention has \`q\`, \`k\`, \`v\`, \`scores\`, \`map\`,
+\`heads\` and \`context\`, a stack of layers \`tokens\` and \`positions\`.
+`),
+
+  A0331: error("Port can only be read", (p: { at: Span; port: string; site: string; declared?: Span }) => ({
+    labels: [here(p.at, `\`${p.port}\` of \`${p.site}\` holds whole numbers`), ...there(p.declared, "the method writes what it is placed on")],
+    help: "write the module's output, or read this port with `reading`",
+  }), `
+Tokens and positions are whole numbers that pick rows; an adapter can compute with them, not change them.
+`),
+
+  A0332: error("Method is for another port", (p: { at: Span; selected: string; bound: string; method: string; binder: string; declared?: Span }) => ({
+    labels: [here(p.at, `\`${p.selected}\` is chosen here`), ...there(p.declared, `\`${p.method}\` is for ${p.binder}`)],
+    body: p.bound === "" ? "The method changes a map, which is no port." : undefined,
+    table: expectedFound(p.bound === "" ? p.binder : p.bound, p.selected),
+    help: "leave out the port in front of the selector",
+  }), `
+A method that names its port needs none in the selector: \`on x.model.layers[*].self_attn\`.
+`),
+
+  A0333: error("Effects do not add up at this port", (p: { at: Span; term: string; port: string; site: string }) => ({
+    labels: [here(p.at, `acts on \`${p.port}\` of \`${p.site}\``)],
+    body: `Adapters there add rows, so \`${p.term}\` has no sum or weighted sum: the lengths differ.`,
+    help: "write `then`, which adds the rows of one in front of the other's",
+  }), `
+A method that adds rows (a prefix, a prompt) changes how many there are. Sums and weights need values of one shape.
+`),
 };

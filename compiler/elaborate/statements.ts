@@ -1,0 +1,58 @@
+/** Runs the statements of a method's body in order; what an equation does is the caller's. */
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { Expr, Statement } from "../syntax/ast.ts";
+import type { Scope } from "../check/scope.ts";
+import type { Value } from "../check/values.ts";
+
+export interface Body {
+  readonly diagnostics: Diagnostics;
+  readonly scope: Scope;
+  evaluate(e: Expr): Value;
+  /** `y = E`, `delta w = E`, `k, v = E, F` */
+  equation(s: Extract<Statement, { kind: "AssignStmt" }>): void;
+  /** A name that stands for an expression from here on. */
+  named?(name: string, e: Expr): void;
+}
+
+export function runBody(statements: readonly Statement[], body: Body): void {
+  for (const s of statements) runStatement(s, body);
+}
+
+function runStatement(s: Statement, body: Body): void {
+  const { scope, diagnostics } = body;
+  switch (s.kind) {
+    case "LetStmt": {
+      if (s.names.length === 1) body.named?.(s.names[0]!.text, s.value);
+      const value = body.evaluate(s.value);
+      if (s.names.length === 1) scope.set(s.names[0]!.text, value);
+      else if (value.kind === "list") s.names.forEach((n, i) => value.items[i] && scope.set(n.text, value.items[i]));
+      return;
+    }
+    case "AssignStmt":
+      return body.equation(s);
+    case "IfStmt": {
+      const c = body.evaluate(s.condition);
+      if (c.kind === "bool") runBody(c.value ? s.then.statements : (s.otherwise?.statements ?? []), body);
+      else if (c.kind !== "poison") diagnostics.report("A0222", { at: s.condition.span, what: "this condition" });
+      return;
+    }
+    case "ForStmt": {
+      const over = body.evaluate(s.over);
+      if (over.kind === "list")
+        for (const item of over.items) {
+          scope.set(s.names[0]!.text, item);
+          runBody(s.body.statements, body);
+        }
+      return;
+    }
+    case "ParamStmt": case "RequireStmt":
+      return;
+    default:
+      diagnostics.report("A0109", { at: s.span, what: "this part of a method" });
+  }
+}
+
+/** The port that an equation for the model around the site writes: `model.positions = ...`. */
+export function modelPort(target: Expr): string | undefined {
+  return target.kind === "Member" && target.of.kind === "Ref" && target.of.name === "model" ? target.name.text : undefined;
+}
