@@ -32,6 +32,8 @@ export interface FormatScope {
   readonly base: Fields;
   readonly site?: string;
   readonly kind?: string;
+  /** The name of the declaration that reads the file. */
+  readonly name?: string;
 }
 
 export class FormatReader {
@@ -66,6 +68,11 @@ export class FormatReader {
     return reads.length > 0 && reads.every((c) => c.operands.every((e) => this.evaluate(e, scope) === true) && this.holds(c, scope));
   }
 
+  /** Does it only name tensors, for files that have no config? */
+  get bare(): boolean {
+    return this.clauses("reads").length === 0;
+  }
+
   /** Values of the method's parameters at one site, each with the config field it came from. */
   arguments(scope: FormatScope): ReadonlyMap<string, { readonly value: Datum; readonly field: string | undefined; readonly span: Span }> {
     const out = new Map<string, { value: Datum; field: string | undefined; span: Span }>();
@@ -98,8 +105,8 @@ export class FormatReader {
   tensorOf(param: string, scope: FormatScope): string | undefined {
     for (const c of this.clauses("tensor")) {
       const [target] = c.operands;
-      if (target?.kind !== "Ref" || target.name !== param || !c.value || !this.holds(c, scope)) continue;
-      return fill(this.bare(this.text(c.value, scope)), scope);
+      if (!target || dotted(target) !== param || !c.value || !this.holds(c, scope)) continue;
+      return fill(this.unwrapped(this.text(c.value, scope)), scope);
     }
     return undefined;
   }
@@ -110,15 +117,15 @@ export class FormatReader {
       .filter((c) => this.holds(c, scope))
       .flatMap((c) => c.operands)
       .filter((e) => e.kind === "String")
-      .map((e) => new Template(this.bare(e.value)));
+      .map((e) => new Template(this.unwrapped(e.value)));
   }
 
   /** The `tensor` templates of all parameters, with the site as the module. */
   siteTemplates(): readonly Template[] {
-    return this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" ? [new Template(this.bare(c.value.value.replace("{site}", "{module}")))] : []));
+    return this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" ? [new Template(this.unwrapped(c.value.value.replace("{site}", "{module}")))] : []));
   }
 
-  private bare(template: string): string {
+  private unwrapped(template: string): string {
     return template.startsWith(this.absent) ? template.slice(this.absent.length) : template;
   }
 
@@ -272,7 +279,22 @@ export class Template {
   }
 }
 
-const fill = (template: string, scope: FormatScope): string => template.replaceAll("{site}", scope.site ?? "");
+/**
+ * The text with the site's path for `{site}`, the innermost number in that path for `{layer}`, and the name of the
+ * declaration for `{name}`. A path that is empty takes the dot after it along.
+ */
+function fill(template: string, scope: FormatScope): string {
+  const site = scope.site ?? "", layer = site.split(".").findLast((part) => /^\d+$/.test(part)) ?? "0";
+  const filled = site === "" ? template.replaceAll("{site}.", "") : template;
+  return filled.replaceAll("{site}", site).replaceAll("{layer}", layer).replaceAll("{name}", scope.name ?? "");
+}
+
+/** `down.weight` of an operand; undefined for anything but names. */
+function dotted(e: Expr): string | undefined {
+  if (e.kind === "Ref") return e.name;
+  const of = e.kind === "Member" ? dotted(e.of) : undefined;
+  return of === undefined || e.kind !== "Member" ? undefined : `${of}.${e.name.text}`;
+}
 
 const isFields = (v: Datum): v is Fields => typeof v === "object" && v !== null && !Array.isArray(v);
 const fieldOf = (v: Datum, name: string): Datum => (isFields(v) && Object.hasOwn(v, name) ? (v[name] ?? null) : null);

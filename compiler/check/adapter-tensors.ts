@@ -75,7 +75,8 @@ class Checker {
     const replacements = this.replacements();
     const left = [...header.tensors.values()].filter((t) => !this.used.has(t.name));
     // Tensors of modules that do not exist explain the missing ones, so they are reported alone.
-    const explained = this.leftOver(left);
+    // A file without a config may hold tensors of other declarations.
+    const explained = header.json["adapter_config.json"] !== undefined && this.leftOver(left);
     this.shapes(present);
     if (!explained) this.missing(missing, left);
     this.dtypes([...present.map((n) => header.tensors.get(n.tensor)!), ...replacements.map((r) => r.header)]);

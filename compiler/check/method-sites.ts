@@ -192,6 +192,8 @@ export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader
   for (const w of wanted) {
     const t = header.tensors.get(w.needed.tensor)!;
     const before = out.get(w.name);
+    // The tensor by its name in the files.
+    if (w.sub) Object.assign(w.sub.param, { tensor: t.name, storage: t.dtype });
     const headers = before?.kind === "module" ? before.headers : [];
     out.set(w.name, w.sub ? { kind: "module", module: w.sub.module, headers: new Map([...headers, [w.sub.param, t]]) } : { kind: "tensor", tensor: t.name, dims: w.dims, header: t, because: w.needed.declared });
   }

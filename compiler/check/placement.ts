@@ -160,7 +160,11 @@ class Placer {
     method: Declared<"Method">, args: ReadonlyMap<string, Value>, given: readonly GivenArgument[], selection: Selection, header: CheckpointHeader, path: StringLit,
   ): PlacedAdapter | undefined {
     const scope = this.formatScope(header, selection.base);
-    const format = this.context.formats.find((f) => f.declaration.target.text === method.declaration.name.text && new FormatReader(f.declaration).recognizes(scope));
+    const configured = header.json["adapter_config.json"] !== undefined;
+    const format = this.context.formats.find((f) => {
+      const own = new FormatReader(f.declaration);
+      return f.declaration.target.text === method.declaration.name.text && (configured ? own.recognizes(scope) : own.bare);
+    });
     const other = format ? undefined : this.formatFor(scope);
     if (other) {
       this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: method.declaration.name.text, found: other.declaration.target.text });
@@ -283,7 +287,7 @@ class Placer {
   }
 
   private formatScope(header: CheckpointHeader, base: Base): FormatScope {
-    return { config: fields(header.json["adapter_config.json"]), base: fields(base.header.json["config.json"]) };
+    return { config: fields(header.json["adapter_config.json"]), base: fields(base.header.json["config.json"]), name: this.name };
   }
 
   private formatFor(scope: FormatScope): Declared<"Format"> | undefined {

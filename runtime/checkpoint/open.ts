@@ -1,6 +1,7 @@
 /**
  * Opens a checkpoint directory: its JSON files and the headers of its tensors, checked; no tensor data. Layouts are
  * those that transformers, PEFT and AdapterHub write: one safetensors file or `torch.save` file, or shards named by an index.
+ * The path of a safetensors file is a checkpoint of that file alone, without a config.
  */
 import type { CheckpointHeader, CheckpointProblem, TensorHeader } from "../../formats/checkpoint.ts";
 import { parseJson } from "../../formats/ordered-json.ts";
@@ -26,12 +27,14 @@ const configFile: Readonly<Record<CheckpointKind, string>> = { base: "config.jso
 const mustParse = new Set(["config.json", "adapter_config.json", "generation_config.json", "tokenizer_config.json"]);
 const largestJson = 4e6;
 
-/** Opens `path` (a directory, or a hub name where the file system knows a hub). Never rejects. */
+/** Opens `path` (a directory, a safetensors file, or a hub name where the file system knows a hub). Never rejects. */
 export async function openCheckpoint(files: FileSystem, path: string, kind: CheckpointKind): Promise<OpenCheckpoint | CheckpointProblem> {
   try {
-    const directory = await files.open(path);
-    if ("problem" in directory) return directory;
-    return { header: await readCheckpoint(directory, kind), directory };
+    const [, folder, file] = /^(.*?)([^\\/]+\.safetensors)$/.exec(path) ?? [];
+    const directory = await files.open(folder === undefined ? path : folder === "" ? "." : folder);
+    if ("problem" in directory) return folder === undefined ? directory : { ...directory, path };
+    const header = file === undefined ? await readCheckpoint(directory, kind) : await readSingleFile(directory, path, file);
+    return { header, directory };
   } catch (e) {
     if (e instanceof FileFailure) return e.problem;
     return { problem: "unreadable", path, detail: e instanceof Error ? e.message : String(e) };
@@ -61,6 +64,14 @@ async function readCheckpoint(dir: Directory, kind: CheckpointKind): Promise<Che
   }
   if (shards) checkIndex(dir, first, shards, tensors);
   return { path: dir.path, location: dir.location, json, tensors, files: read, listing };
+}
+
+/** One file of tensors, which has no config. */
+async function readSingleFile(dir: Directory, path: string, file: string): Promise<CheckpointHeader> {
+  if (!(await dir.list()).includes(file)) throw failure(dir, "not_found", { detail: `there is no file ${file}` });
+  const { size, hash, slices } = await readFileHeader(dir, file);
+  const location = /[\\/]$/.test(dir.location) ? `${dir.location}${file}` : `${dir.location}/${file}`;
+  return { path, location, json: {}, tensors: new Map(slices.map((t) => [t.name, t])), files: [{ file, size, headerHash: hash }], listing: [file] };
 }
 
 async function readJson(dir: Directory, listing: readonly string[]): Promise<Record<string, unknown>> {

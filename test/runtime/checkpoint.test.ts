@@ -44,6 +44,15 @@ it("opens an adapter, and shards by their index", async () => {
   expect(found.header.files).toHaveLength(2);
 });
 
+it("opens a file of tensors alone", async () => {
+  const root = scratch({ "gate.safetensors": counting({ a: [1] }), "other.safetensors": counting({ b: [1] }) });
+  const found = await openCheckpoint(diskFiles(), join(root, "gate.safetensors"), "adapter");
+  if ("problem" in found) throw new Error(found.detail);
+  expect(found.header).toMatchObject({ json: {}, listing: ["gate.safetensors"], location: join(root, "gate.safetensors") });
+  expect([...found.header.tensors.keys()]).toEqual(["a"]);
+  expect(await problemOf(join(root, "none.safetensors"), "adapter")).toEqual(["not_found", undefined, undefined]);
+});
+
 it.each([
   ["a directory that is not there", () => join(scratch(), "none"), ["not_found", undefined, undefined]],
   ["a file", () => join(scratch({ f: "x" }), "f"), ["not_a_directory", undefined, undefined]],
