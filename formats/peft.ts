@@ -23,7 +23,14 @@ export interface Placement {
   readonly layersPattern: readonly string[];
   /** Names of modules that are replaced as a whole and therefore never adapted. */
   readonly saved: readonly string[];
+  /** Those of them that PEFT lists for every model of the task, whether or not the base has such modules. */
+  readonly usualSaved: readonly string[];
 }
+
+/** What PEFT adds to `modules_to_save` by `task_type`. */
+const usualSaved: Readonly<Record<string, readonly string[]>> = {
+  SEQ_CLS: ["classifier", "score"], TOKEN_CLS: ["classifier", "score"], QUESTION_ANS: ["qa_outputs"],
+};
 
 /** A field that cannot be used as it stands. */
 export interface ConfigProblem {
@@ -102,6 +109,7 @@ export function readPlacement(config: Fields, fields = { targets: "target_module
     ...(layers ? { layers } : {}),
     layersPattern,
     saved: readStrings("modules_to_save", config, problem),
+    usualSaved: usualSaved[String(config["task_type"])] ?? [],
   };
   return { placement, problems };
 }

@@ -48,7 +48,8 @@ export function configuredSites(reader: FormatReader, scope: FormatScope, base: 
   const byKey = new Map(all.map((m) => [m.key, m]));
   const modules = matches.matched.map((path) => byKey.get(path)!);
   const idle = [...idleTargets(placement, matches, entries, scope), ...patternEntries(reader, scope, matches.matched, at, diagnostics)];
-  return { modules, saved: placement.saved, idle };
+  const saved = placement.saved.filter((name) => !placement.usualSaved.includes(name) || all.some((m) => m.key.endsWith(name)));
+  return { modules, saved, idle };
 }
 
 /** The linear map that makes the model's output: a linear child of the root itself. */

@@ -29,7 +29,7 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   const architecture = architectureFor(config, at, context);
   if (!architecture) return undefined;
   const args = configArguments(architecture, config, at, context);
-  const root = args && new TreeBuilder(name, context, tensorNames(architecture.declaration), (t) => header.tensors.has(t)).architecture(architecture, args.values);
+  const root = args && new TreeBuilder(name, context, tensorNames(architecture.declaration, header.tensors), (t) => header.tensors.has(t)).architecture(architecture, args.values);
   if (!root) return undefined;
   const stored = checkHeader(root, header, architecture, at, context);
   return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };
@@ -60,22 +60,25 @@ export function clauseStrings(declaration: DeclarationOf<"Architecture">, word: 
   return declaration.body.statements.flatMap((s) => (s.kind === "ClauseStmt" && s.word.text === word ? s.operands.flatMap((o) => (o.kind === "String" ? [o.value] : [])) : []));
 }
 
-/** Names in the files by the clauses `tensor "path" = "name"`; each `*` stands for one part of the path. */
-function tensorNames(declaration: DeclarationOf<"Architecture">): (path: string) => string {
+/**
+ * Names in the files by the clauses `tensor "path" = "name"`: each `*` stands for one part of the path, `**` for any number
+ * of parts. Of the names that fit, in the order of the clauses and the path itself last, the first that the files hold
+ * counts; a file of another version thus needs no architecture of its own.
+ */
+function tensorNames(declaration: DeclarationOf<"Architecture">, stored: ReadonlyMap<string, TensorHeader>): (path: string) => string {
   const rules = declaration.body.statements.flatMap((s) => {
     const [ours] = s.kind === "ClauseStmt" && s.word.text === "tensor" ? s.operands : [];
     if (s.kind !== "ClauseStmt" || ours?.kind !== "String" || s.value?.kind !== "String") return [];
-    const escaped = ours.value.split("*").map((part) => part.replace(/[^\w]/g, "\\$&"));
-    return [{ pattern: new RegExp(`^${escaped.join("([^.]+)")}$`), theirs: s.value.value }];
+    const escaped = ours.value.replace(/\*\*|\*|[^\w]/g, (part) => (part === "**" ? "(.+)" : part === "*" ? "([^.]+)" : `\\${part}`));
+    return [{ pattern: new RegExp(`^${escaped}$`), theirs: s.value.value, general: ours.value.includes("**") }];
   });
   return (path) => {
-    for (const { pattern, theirs } of rules) {
+    const names = rules.flatMap(({ pattern, theirs, general }) => {
       const found = pattern.exec(path);
-      if (!found) continue;
       let next = 1;
-      return theirs.replace(/\*/g, () => found[next++] ?? "*");
-    }
-    return path;
+      return found ? [{ name: theirs.replace(/\*\*|\*/g, (star) => found[next++] ?? star), general }] : [];
+    });
+    return [...names.map((n) => n.name), path].find((name) => stored.has(name)) ?? names.find((n) => !n.general)?.name ?? path;
   };
 }
 

@@ -99,7 +99,7 @@ function before(c: BuiltinContext, id: NodeId, op: "reshape"): NodeId {
   return n.op === op ? n.inputs[0]! : id;
 }
 
-function reduction(kind: "sum" | "mean"): Builtin {
+function reduction(kind: "sum" | "mean" | "max"): Builtin {
   return ([x, axis], at, c) => {
     const t = tensor(x);
     return made(c, at, () => c.builder.reduce(kind, t.node, [axisOf(axis!, t)], true), [t]);
@@ -128,8 +128,13 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     return made(c, at, () => c.builder.select(t.node, node(a!, dtype, c), node(b!, dtype, c)), [t, ...like]);
   },
   float: ([x], at, c) => (x?.kind === "int" || x?.kind === "float" ? float(x.value, at) : x?.kind === "dim" ? made(c, at, () => node(x, "f32", c)) : made(c, at, () => c.builder.cast(tensor(x).node, "f32"), [tensor(x)])),
+  int: ([x], at, c) => (x?.kind === "int" || x?.kind === "dim" ? x : x?.kind === "float" ? int(Math.trunc(x.value), at) : made(c, at, () => c.builder.cast(tensor(x).node, "i32"), [tensor(x)])),
   sum: reduction("sum"),
   mean: reduction("mean"),
+  max: reduction("max"),
+  cumsum: ([x, axis], at, c) => made(c, at, () => c.builder.cumsum(tensor(x).node, axisOf(axis!, tensor(x))), [tensor(x)]),
+  argmax: ([x, axis], at, c) => made(c, at, () => c.builder.argmax(tensor(x).node, axisOf(axis!, tensor(x))), [tensor(x)]),
+  count: ([x], at) => int(x?.kind === "json" ? Object.keys(x.data as object).length : list(x!).length, at),
   softmax: ([x, axis], at, c) => made(c, at, () => c.builder.softmax(tensor(x).node, axisOf(axis!, tensor(x))), [tensor(x)]),
   arange: ([n], at, c) => {
     const d = n && dimOf(n);

@@ -21,14 +21,23 @@ function onlySliced(b: RewriteBuilder, n: Node): boolean {
   return [...b.readingOps(n.id)].every((op) => op === "slice");
 }
 
-/** Elementwise in row scalars of a reduction, with no product on the way: part of a norm, cheap to do again on few rows. */
+/** Elementwise in row scalars of a reduction: part of a norm. */
 function followsReduce(b: RewriteBuilder, n: Node, depth = 8): boolean {
   if (n.op === "reduce") return true;
   if (depth === 0 || !(classOf(n.op) === "elementwise" || n.op === "broadcast" || n.op === "reshape")) return false;
   return n.inputs.some((i) => followsReduce(b, b.node(i), depth - 1));
 }
 
-const worth = (b: RewriteBuilder, n: Node): boolean => b.readersOf(n.id) <= 1 || followsReduce(b, n);
+/** Made of values that others read too, and so stay, by arithmetic alone: nothing dear would be done again for few rows. */
+function cheapAgain(b: RewriteBuilder, n: Node): boolean {
+  return n.inputs.every((i) => {
+    const x = b.node(i);
+    if (classOf(x.op) === "source" || x.op === "reduce" || b.readersOf(i) > 1) return true;
+    return (classOf(x.op) === "elementwise" || x.op === "broadcast" || x.op === "reshape") && cheapAgain(b, x);
+  });
+}
+
+const worth = (b: RewriteBuilder, n: Node): boolean => b.readersOf(n.id) <= 1 || (followsReduce(b, n) && cheapAgain(b, n));
 
 function rule<K extends Node["op"]>(name: string, op: K | readonly K[], apply: (b: RewriteBuilder, s: Slice, x: NodeOf<K>) => NodeId | undefined): Rule {
   const ops: readonly string[] = typeof op === "string" ? [op] : op;

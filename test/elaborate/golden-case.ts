@@ -1,6 +1,7 @@
 /** Runs a golden case through checker, elaboration and evaluator: no passes, no device. */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { evaluate as evaluateDim } from "../../ir/dim.ts";
 import { evaluate } from "../../ir/evaluate.ts";
 import type { Host } from "../../formats/checkpoint.ts";
 import { Diagnostics } from "../../compiler/diagnostics/diagnostic.ts";
@@ -58,15 +59,25 @@ export async function elaborateText(text: string, host: Host = nodeHost()): Prom
   return { program, model, messages: renderDiagnostics(diagnostics.items) };
 }
 
+/** What a case expects of one pass: every tensor but the tokens of generation. */
+const expected = (dir: string): ReadonlyMap<string, Tensor> => new Map([...readTensors(join(dir, "expected.safetensors"))].filter(([name]) => name !== "greedy_ids"));
+
 /** Logits of a model for the inputs of a case. */
 export function logitsOf(checked: Checked, dir: string): Tensor {
+  return outputsOf(checked, dir, ["logits"]).get("logits")!;
+}
+
+/** Outputs of a model for the inputs of a case, from an empty context. */
+export function outputsOf(checked: Checked, dir: string, names: readonly string[]): ReadonlyMap<string, Tensor> {
   const { program, model } = checked;
   if (!program || !model) throw new Error(checked.messages);
-  const inputs = Object.fromEntries([...readTensors(join(dir, "inputs.safetensors"))].map(([k, t]) => [k, t]));
-  const [B, S] = inputs["input_ids"]!.shape as [number, number];
-  for (const i of model.inputs)
-    if (!inputs[i.name])
-      inputs[i.name] = { shape: [B, S], data: Float64Array.from({ length: B * S }, (_, k) => (i.default === "ones" ? 1 : i.default === "arange" ? k % S : 0)) };
+  const inputs: Record<string, Tensor> = Object.fromEntries(readTensors(join(dir, "inputs.safetensors")));
+  const dims: Record<string, number> = { P: 0 };
+  for (const { name, from } of model.graph.dims) if (from.kind === "input" && inputs[from.input]) dims[name] = inputs[from.input]!.shape[from.axis]!;
+  for (const i of model.inputs) {
+    const shape = i.shape.map((d) => evaluateDim(d, dims)), last = shape.at(-1) ?? 1;
+    inputs[i.name] ??= { shape, data: Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => (i.default === "ones" ? 1 : i.default === "arange" ? k % last : 0)) };
+  }
   const files = new Map<string, ReadonlyMap<string, Tensor>>();
   const sources = [...program.bases.map((b) => [b.name, b.header] as const), ...program.adapters.map((a) => [a.source, a.header] as const)];
   const params = (source: string, tensor: string): Float64Array => {
@@ -75,20 +86,27 @@ export function logitsOf(checked: Checked, dir: string): Tensor {
     if (!files.has(file)) files.set(file, readTensors(file));
     return files.get(file)!.get(tensor)!.data;
   };
-  const logits = evaluate(model.graph, { inputs, params, outputs: ["logits"] }).outputs["logits"]!;
-  return { shape: logits.shape, data: Float64Array.from(logits.data) };
+  const { outputs } = evaluate(model.graph, { inputs, params, outputs: names });
+  return new Map(names.map((name) => [name, { shape: outputs[name]!.shape, data: Float64Array.from(outputs[name]!.data) }]));
 }
 
-/** Relative distance over the positions the mask keeps. */
-export function distance(got: Tensor, dir: string): number {
-  const want = readTensors(join(dir, "expected.safetensors")).get("logits")!;
+/** Relative distance of an output; of one with a row for each token, over the tokens the mask keeps. */
+export function distance(got: Tensor, dir: string, name = "logits"): number {
+  const want = expected(dir).get(name)!;
   const mask = readTensors(join(dir, "inputs.safetensors")).get("attention_mask");
-  const V = want.shape[2]!;
-  let d = 0, s = 0;
+  const perToken = want.shape.length === 3 && mask?.shape[0] === want.shape[0] && mask?.shape[1] === want.shape[1];
+  const width = want.shape.at(-1)!;
+  let d = want.shape.join() === got.shape.join() ? 0 : NaN, s = 0;
   for (let i = 0; i < want.data.length; i++) {
-    if (mask && mask.data[Math.floor(i / V)] === 0) continue;
+    if (perToken && mask?.data[Math.floor(i / width)] === 0) continue;
     d += (got.data[i]! - want.data[i]!) ** 2;
     s += want.data[i]! ** 2;
   }
   return Math.sqrt(d / s);
+}
+
+/** The distance of every output that a case expects. */
+export function distances(checked: Checked, dir: string): ReadonlyMap<string, number> {
+  const got = outputsOf(checked, dir, [...expected(dir).keys()]);
+  return new Map([...got].map(([name, t]) => [name, distance(t, dir, name)]));
 }

@@ -53,12 +53,13 @@ export function readTensors(path: string): Record<string, Tensor> {
   }));
 }
 
-/** `||got - want|| / ||want||` over the positions that the mask keeps; the last axis is the vocabulary. */
+/** `||got - want|| / ||want||`; of outputs with a row for each token, over the tokens that the mask keeps. */
 export function distance(got: Tensor, want: Tensor, mask?: Tensor): number {
   const width = want.shape[want.shape.length - 1] ?? 1;
+  const perToken = want.shape.length === 3 && mask?.shape[0] === want.shape[0] && mask?.shape[1] === want.shape[1];
   let away = 0, size = 0;
   for (let i = 0; i < want.data.length; i++) {
-    if (mask && !((mask.data[Math.floor(i / width)] ?? 0) > 0)) continue;
+    if (perToken && mask && !((mask.data[Math.floor(i / width)] ?? 0) > 0)) continue;
     away += ((got.data[i] ?? NaN) - (want.data[i] ?? NaN)) ** 2;
     size += (want.data[i] ?? NaN) ** 2;
   }
