@@ -5,6 +5,13 @@ import { closest, error, expectedFound, here, names, plural, there, warning } fr
 /** A tensor that differs, and how many others do in the same way. */
 export interface Disagreement { readonly at: Span; readonly tensor: string; readonly expected: string; readonly found: string; readonly count: number }
 
+/** What the library has of the same family: names that agree up to the head (`BertFor...`). */
+function alike(name: string, known: readonly string[]): string {
+  const family = (of: string): string => of.replace(/(For[A-Z].*|(LMHead|Double\w*)?Model.*)$/, "");
+  const near = known.filter((k) => family(k) === family(name));
+  return near.length > 0 ? `Of this family the library knows ${names(near)}.` : "The files of `std/architectures` say which ones the library reads.";
+}
+
 export const checkpointCodes = {
   A0601: error("Adapter was trained for another width", (p: Disagreement & { base?: Span; baseLabel?: string; foundLabel?: string; help?: string }) => ({
     labels: [here(p.at, p.foundLabel ?? "made for another width"), ...there(p.base, p.baseLabel ?? "this base")],
@@ -163,7 +170,7 @@ Arguments and the config of the directory after \`from\` may both be given when 
 
   A0621: error("Architecture is not in the library", (p: { at: Span; architecture: string; known: readonly string[]; file?: string }) => ({
     labels: [here(p.at, `its ${p.file ?? "config.json"} says \`${p.architecture}\``)],
-    body: p.known.length > 0 ? `The library knows ${names(p.known)}.` : undefined,
+    body: alike(p.architecture, p.known),
     help: "declare it: `architecture ... { reads \"" + p.architecture + "\" ... }`",
   }), `
 The architecture of a base is chosen by its \`config.json\`. New ones are declared in Adapt.
