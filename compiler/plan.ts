@@ -33,7 +33,7 @@ function planned({ base, elaborated, weights, programs }: PlannedModel): ModelPl
   const { graph, inputs, role } = elaborated;
   return {
     graph, weights: weights ?? weightsOf(graph), inputs, outputs: outputsOf(graph), states: statesOf(graph),
-    role: snake(role), generation: generationDefaults(base.header.json), programs: programs ?? {},
+    role: snake(role), generation: { ...generationDefaults(base.header.json), ...positionsOf(base) }, programs: programs ?? {},
   };
 }
 
@@ -60,6 +60,12 @@ function sourceOf(header: CheckpointHeader, kind: Source["kind"]): Source {
     path: header.location, kind, files: header.files.map(({ file, headerHash }) => ({ file, headerHash })),
     tokenizer: header.listing.includes("tokenizer.json"),
   };
+}
+
+/** The last position by the record that read the config, whatever the file calls it. */
+function positionsOf(base: Base): { readonly maxPositions?: number } {
+  const limit = base.config.fields.get("max_position_embeddings");
+  return limit?.kind === "int" ? { maxPositions: limit.value } : {};
 }
 
 /** `CausalLM` as plans write it: `causal_lm`. */

@@ -214,6 +214,11 @@ export class GraphBuilder {
   pad(x: NodeId, axis: number, before: DimLike, after: DimLike, value = 0): NodeId {
     return this.make({ op: "pad", axis, before: dim.toDim(before), after: dim.toDim(after), value }, [x]);
   }
+  /** Runs of `size` neighbours along `axis`, one every `step`, on a new last axis. */
+  windows(x: NodeId, axis: number, size: number, step = 1): NodeId {
+    const count = dim.add(dim.floorDiv(dim.sub(this.shapeOf(x)[axis]!, dim.constant(size)), dim.constant(step)), dim.one);
+    return this.concat(Array.from({ length: size }, (_, k) => this.unsqueeze(this.slice(x, axis, k, count, step), this.rankOf(x))), this.rankOf(x));
+  }
   /** Inserts an axis of size 1. */
   unsqueeze(x: NodeId, axis: number): NodeId {
     const s = this.shapeOf(x);

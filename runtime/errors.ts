@@ -134,7 +134,7 @@ const failures: { readonly [C in RuntimeCode]: Wording<Facts[C]> } = {
   },
   A0717: {
     title: "Model does not generate text",
-    reason: ({ model, role }) => `\`${model}\` has the role \`${role}\`; only a causal language model continues a text.`,
+    reason: ({ model, role }) => `\`${model}\` has the role \`${role}\`; only a language model writes text, and only a causal one scores it.`,
     help: () => "use `run` with named inputs",
   },
   A0718: { title: "Already disposed", reason: ({ what }) => `${what} was disposed before this call.` },

@@ -2,9 +2,9 @@
 /** Made from plan.schema.json by scripts/plan-validator.mjs; do not edit. */
 export const validatePlan = validate10;
 
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
-const schema33 = {"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}};
-const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
+const schema36 = {"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}};
+const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
 const schema18 = {"enum":["f32","f16","bf16","i32","bool"]};
 const schema14 = {"type":"integer","minimum":0};
 const schema13 = {"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"}}}}}};
@@ -734,16 +734,16 @@ validate12.errors = vErrors;
 return errors === 0;
 }
 
-const schema30 = {"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}};
+const schema33 = {"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}};
 
-function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate30(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((((data.kernels === undefined) && (missing0 = "kernels")) || ((data.buffers === undefined) && (missing0 = "buffers"))) || ((data.steps === undefined) && (missing0 = "steps"))) || ((data.dims === undefined) && (missing0 = "dims"))){
-validate27.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate30.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -761,14 +761,14 @@ if(errors === _errs3){
 if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 let missing1;
 if((((data1.name === undefined) && (missing1 = "name")) || ((data1.code === undefined) && (missing1 = "code"))) || ((data1.bindings === undefined) && (missing1 = "bindings"))){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
 return false;
 }
 else {
 if(data1.name !== undefined){
 const _errs5 = errors;
 if(typeof data1.name !== "string"){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/name",schemaPath:"#/properties/kernels/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/name",schemaPath:"#/properties/kernels/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs5 === errors;
@@ -780,7 +780,7 @@ if(valid2){
 if(data1.code !== undefined){
 const _errs7 = errors;
 if(typeof data1.code !== "string"){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/code",schemaPath:"#/properties/kernels/items/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/code",schemaPath:"#/properties/kernels/items/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs7 === errors;
@@ -803,21 +803,21 @@ if(errors === _errs11){
 if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
 let missing2;
 if((data5.access === undefined) && (missing2 = "access")){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
 return false;
 }
 else {
 if(data5.access !== undefined){
 let data6 = data5.access;
 if(!((data6 === "read") || (data6 === "read_write"))){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1+"/access",schemaPath:"#/properties/kernels/items/properties/bindings/items/properties/access/enum",keyword:"enum",params:{allowedValues: schema30.properties.kernels.items.properties.bindings.items.properties.access.enum},message:"must be equal to one of the allowed values"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1+"/access",schemaPath:"#/properties/kernels/items/properties/bindings/items/properties/access/enum",keyword:"enum",params:{allowedValues: schema33.properties.kernels.items.properties.bindings.items.properties.access.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 }
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -828,7 +828,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings",schemaPath:"#/properties/kernels/items/properties/bindings/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings",schemaPath:"#/properties/kernels/items/properties/bindings/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -848,7 +848,7 @@ const len2 = data7.length;
 for(let i2=0; i2<len2; i2++){
 const _errs16 = errors;
 if(typeof data7[i2] !== "string"){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires/" + i2,schemaPath:"#/properties/kernels/items/properties/requires/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires/" + i2,schemaPath:"#/properties/kernels/items/properties/requires/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid5 = _errs16 === errors;
@@ -858,7 +858,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires",schemaPath:"#/properties/kernels/items/properties/requires/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires",schemaPath:"#/properties/kernels/items/properties/requires/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -873,13 +873,13 @@ let data9 = data1.scratch;
 const _errs18 = errors;
 const _errs19 = errors;
 if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 if(errors === _errs19){
 if((typeof data9 == "number") && (isFinite(data9))){
 if(data9 < 0 || isNaN(data9)){
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
@@ -896,7 +896,7 @@ var valid2 = true;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -907,7 +907,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/kernels",schemaPath:"#/properties/kernels/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/kernels",schemaPath:"#/properties/kernels/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -931,7 +931,7 @@ if(errors === _errs23){
 if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
 let missing3;
 if((data11.kind === undefined) && (missing3 = "kind")){
-validate27.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
+validate30.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
 return false;
 }
 else {
@@ -939,7 +939,7 @@ if(data11.kind !== undefined){
 let data12 = data11.kind;
 const _errs25 = errors;
 if(!(((((data12 === "weight") || (data12 === "slot")) || (data12 === "input")) || (data12 === "output")) || (data12 === "state"))){
-validate27.errors = [{instancePath:instancePath+"/buffers/" + i3+"/kind",schemaPath:"#/properties/buffers/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema30.properties.buffers.items.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+validate30.errors = [{instancePath:instancePath+"/buffers/" + i3+"/kind",schemaPath:"#/properties/buffers/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema33.properties.buffers.items.properties.kind.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid8 = _errs25 === errors;
@@ -975,7 +975,7 @@ if(valid8){
 if(data11.name !== undefined){
 const _errs28 = errors;
 if(typeof data11.name !== "string"){
-validate27.errors = [{instancePath:instancePath+"/buffers/" + i3+"/name",schemaPath:"#/properties/buffers/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/buffers/" + i3+"/name",schemaPath:"#/properties/buffers/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid8 = _errs28 === errors;
@@ -989,7 +989,7 @@ var valid8 = true;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1000,7 +1000,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/buffers",schemaPath:"#/properties/buffers/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/buffers",schemaPath:"#/properties/buffers/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1024,14 +1024,14 @@ if(errors === _errs32){
 if(data17 && typeof data17 == "object" && !Array.isArray(data17)){
 let missing4;
 if((((data17.label === undefined) && (missing4 = "label")) || ((data17.args === undefined) && (missing4 = "args"))) || ((data17.variants === undefined) && (missing4 = "variants"))){
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
 return false;
 }
 else {
 if(data17.label !== undefined){
 const _errs34 = errors;
 if(typeof data17.label !== "string"){
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/label",schemaPath:"#/properties/steps/items/properties/label/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/label",schemaPath:"#/properties/steps/items/properties/label/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid10 = _errs34 === errors;
@@ -1066,7 +1066,7 @@ if(errors === _errs39){
 if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
 let missing5;
 if(((data21.kernel === undefined) && (missing5 = "kernel")) || ((data21.grid === undefined) && (missing5 = "grid"))){
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'"}];
 return false;
 }
 else {
@@ -1075,13 +1075,13 @@ let data22 = data21.kernel;
 const _errs41 = errors;
 const _errs42 = errors;
 if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 if(errors === _errs42){
 if((typeof data22 == "number") && (isFinite(data22))){
 if(data22 < 0 || isNaN(data22)){
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
@@ -1099,7 +1099,7 @@ if(errors === _errs44){
 if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
 let missing6;
 if(((data23.dim === undefined) && (missing6 = "dim")) || ((data23.atMost === undefined) && (missing6 = "atMost"))){
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/required",keyword:"required",params:{missingProperty: missing6},message:"must have required property '"+missing6+"'"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/required",keyword:"required",params:{missingProperty: missing6},message:"must have required property '"+missing6+"'"}];
 return false;
 }
 else {
@@ -1119,7 +1119,7 @@ if(data23.atMost !== undefined){
 let data25 = data23.atMost;
 const _errs47 = errors;
 if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when/atMost",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/properties/atMost/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when/atMost",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/properties/atMost/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid14 = _errs47 === errors;
@@ -1131,7 +1131,7 @@ var valid14 = true;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1157,7 +1157,7 @@ var valid12 = true;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1168,7 +1168,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants",schemaPath:"#/properties/steps/items/properties/variants/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants",schemaPath:"#/properties/steps/items/properties/variants/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1182,7 +1182,7 @@ var valid10 = true;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1193,7 +1193,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1213,7 +1213,7 @@ const len6 = data27.length;
 for(let i6=0; i6<len6; i6++){
 const _errs52 = errors;
 if(typeof data27[i6] !== "string"){
-validate27.errors = [{instancePath:instancePath+"/dims/" + i6,schemaPath:"#/properties/dims/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate30.errors = [{instancePath:instancePath+"/dims/" + i6,schemaPath:"#/properties/dims/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid15 = _errs52 === errors;
@@ -1223,7 +1223,7 @@ break;
 }
 }
 else {
-validate27.errors = [{instancePath:instancePath+"/dims",schemaPath:"#/properties/dims/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate30.errors = [{instancePath:instancePath+"/dims",schemaPath:"#/properties/dims/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1238,11 +1238,11 @@ var valid0 = true;
 }
 }
 else {
-validate27.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate30.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate27.errors = vErrors;
+validate30.errors = vErrors;
 return errors === 0;
 }
 
@@ -1830,6 +1830,168 @@ var valid14 = _errs67 === errors;
 else {
 var valid14 = true;
 }
+if(valid14){
+if(data31.start !== undefined){
+let data36 = data31.start;
+const _errs70 = errors;
+if(errors === _errs70){
+if(Array.isArray(data36)){
+var valid18 = true;
+const len4 = data36.length;
+for(let i4=0; i4<len4; i4++){
+let data37 = data36[i4];
+const _errs72 = errors;
+const _errs73 = errors;
+let valid19 = false;
+const _errs74 = errors;
+const _errs75 = errors;
+if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
+const err0 = {instancePath:instancePath+"/generation/start/" + i4,schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(errors === _errs75){
+if((typeof data37 == "number") && (isFinite(data37))){
+if(data37 < 0 || isNaN(data37)){
+const err1 = {instancePath:instancePath+"/generation/start/" + i4,schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+}
+var _valid0 = _errs74 === errors;
+valid19 = valid19 || _valid0;
+if(!valid19){
+const _errs77 = errors;
+if(!(validate13(data37, {instancePath:instancePath+"/generation/start/" + i4,parentData:data36,parentDataProperty:i4,rootData}))){
+vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
+errors = vErrors.length;
+}
+var _valid0 = _errs77 === errors;
+valid19 = valid19 || _valid0;
+}
+if(!valid19){
+const err2 = {instancePath:instancePath+"/generation/start/" + i4,schemaPath:"#/properties/generation/properties/start/items/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+validate11.errors = vErrors;
+return false;
+}
+else {
+errors = _errs73;
+if(vErrors !== null){
+if(_errs73){
+vErrors.length = _errs73;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid18 = _errs72 === errors;
+if(!valid18){
+break;
+}
+}
+}
+else {
+validate11.errors = [{instancePath:instancePath+"/generation/start",schemaPath:"#/properties/generation/properties/start/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+return false;
+}
+}
+var valid14 = _errs70 === errors;
+}
+else {
+var valid14 = true;
+}
+if(valid14){
+if(data31.first !== undefined){
+let data38 = data31.first;
+const _errs78 = errors;
+const _errs79 = errors;
+if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
+validate11.errors = [{instancePath:instancePath+"/generation/first",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
+if(errors === _errs79){
+if((typeof data38 == "number") && (isFinite(data38))){
+if(data38 < 0 || isNaN(data38)){
+validate11.errors = [{instancePath:instancePath+"/generation/first",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+var valid14 = _errs78 === errors;
+}
+else {
+var valid14 = true;
+}
+if(valid14){
+if(data31.last !== undefined){
+let data39 = data31.last;
+const _errs81 = errors;
+const _errs82 = errors;
+if(!(((typeof data39 == "number") && (!(data39 % 1) && !isNaN(data39))) && (isFinite(data39)))){
+validate11.errors = [{instancePath:instancePath+"/generation/last",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
+if(errors === _errs82){
+if((typeof data39 == "number") && (isFinite(data39))){
+if(data39 < 0 || isNaN(data39)){
+validate11.errors = [{instancePath:instancePath+"/generation/last",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+var valid14 = _errs81 === errors;
+}
+else {
+var valid14 = true;
+}
+if(valid14){
+if(data31.barred !== undefined){
+const _errs84 = errors;
+if(!(validate13(data31.barred, {instancePath:instancePath+"/generation/barred",parentData:data31,parentDataProperty:"barred",rootData}))){
+vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
+errors = vErrors.length;
+}
+var valid14 = _errs84 === errors;
+}
+else {
+var valid14 = true;
+}
+if(valid14){
+if(data31.barredFirst !== undefined){
+const _errs85 = errors;
+if(!(validate13(data31.barredFirst, {instancePath:instancePath+"/generation/barredFirst",parentData:data31,parentDataProperty:"barredFirst",rootData}))){
+vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
+errors = vErrors.length;
+}
+var valid14 = _errs85 === errors;
+}
+else {
+var valid14 = true;
+}
+}
+}
+}
+}
+}
 }
 }
 }
@@ -1847,32 +2009,32 @@ var valid0 = true;
 }
 if(valid0){
 if(data.programs !== undefined){
-let data36 = data.programs;
-const _errs70 = errors;
-if(errors === _errs70){
-if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
-if(data36.webgpu !== undefined){
-const _errs72 = errors;
-if(!(validate27(data36.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data36,parentDataProperty:"webgpu",rootData}))){
-vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+let data42 = data.programs;
+const _errs86 = errors;
+if(errors === _errs86){
+if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
+if(data42.webgpu !== undefined){
+const _errs88 = errors;
+if(!(validate30(data42.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data42,parentDataProperty:"webgpu",rootData}))){
+vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
 errors = vErrors.length;
 }
-var valid18 = _errs72 === errors;
+var valid23 = _errs88 === errors;
 }
 else {
-var valid18 = true;
+var valid23 = true;
 }
-if(valid18){
-if(data36.cpu !== undefined){
-const _errs73 = errors;
-if(!(validate27(data36.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data36,parentDataProperty:"cpu",rootData}))){
-vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
+if(valid23){
+if(data42.cpu !== undefined){
+const _errs89 = errors;
+if(!(validate30(data42.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data42,parentDataProperty:"cpu",rootData}))){
+vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
 errors = vErrors.length;
 }
-var valid18 = _errs73 === errors;
+var valid23 = _errs89 === errors;
 }
 else {
-var valid18 = true;
+var valid23 = true;
 }
 }
 }
@@ -1881,7 +2043,7 @@ validate11.errors = [{instancePath:instancePath+"/programs",schemaPath:"#/proper
 return false;
 }
 }
-var valid0 = _errs70 === errors;
+var valid0 = _errs86 === errors;
 }
 else {
 var valid0 = true;
@@ -2006,7 +2168,7 @@ if(data5.kind !== undefined){
 let data7 = data5.kind;
 const _errs17 = errors;
 if(!((data7 === "base") || (data7 === "adapter"))){
-validate10.errors = [{instancePath:instancePath+"/sources/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/kind",schemaPath:"#/definitions/source/properties/kind/enum",keyword:"enum",params:{allowedValues: schema33.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+validate10.errors = [{instancePath:instancePath+"/sources/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/kind",schemaPath:"#/definitions/source/properties/kind/enum",keyword:"enum",params:{allowedValues: schema36.properties.kind.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid4 = _errs17 === errors;

@@ -8,6 +8,7 @@
  */
 import type { Graph, NodeId, StorageType, DType } from "../ir/graph.ts";
 import type { Dim } from "../ir/dim.ts";
+import type { GenerationDefaults } from "../formats/generation-config.ts";
 import type { InputDomain } from "../ir/domain.ts";
 
 export const planVersion = 1;
@@ -39,10 +40,13 @@ export interface ModelPlan {
   readonly inputs: readonly PlanInput[];
   readonly outputs: readonly PlanOutput[];
   readonly states: readonly PlanState[];
-  /** What the model can be used for: `causal_lm` may generate. */
+  /**
+   * What the model can be used for: `causal_lm` continues its tokens; `encoder_decoder_lm` reads its inputs and writes tokens
+   * of its own.
+   */
   readonly role: string;
-  /** End-of-sequence ids and the like, from the config. */
-  readonly generation: { readonly eos: readonly number[]; readonly bos?: number; readonly pad?: number; readonly maxPositions?: number };
+  /** End-of-sequence ids and the like, from the configs. */
+  readonly generation: GenerationDefaults;
   readonly programs: { readonly webgpu?: Program; readonly cpu?: Program };
 }
 

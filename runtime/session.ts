@@ -9,7 +9,8 @@ import { completeInputs } from "./inputs.ts";
 import type { InputValue } from "./input-values.ts";
 import type { ModelPlan, Plan } from "./plan.ts";
 import { checkPlan } from "./plan-load.ts";
-import { tokenLoop } from "./text/generate.ts";
+import { batchOf, encoderInputs, type Inputs } from "./text/encoder.ts";
+import { decoderStart, hasEncoder, tokenInputs, tokenLoop } from "./text/generate.ts";
 import { promptIds, startGeneration, type GenerateOptions, type Generation, type Prompt } from "./text/generation.ts";
 import { logProbability } from "./text/sampling.ts";
 import { loadTokenizer, type ChatMessage, type Tokenizer } from "./text/tokenizer.ts";
@@ -63,11 +64,16 @@ export interface Session {
    * values: a number, a text, or a list with one for each row.
    */
   run(inputs: Readonly<Record<string, InputValue>>, options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal }): Promise<Record<string, Tensor>>;
-  /** Continues a text, a conversation or ids; several prompts are one batch. */
+  /** Continues a text, a conversation or ids; several prompts are one batch. With an encoder, answers what it reads. */
   generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation>;
   /** Continues one text or conversation, streaming: text as it becomes certain, and how many tokens there are so far. */
   stream(prompt: string | readonly ChatMessage[], options?: GenerateOptions): AsyncIterable<{ readonly text: string; readonly tokens: number }>;
-  /** The inputs continued by `n` likeliest tokens, without an end token: i32 [B, S + n]. A mask marks padding on the left. */
+  /** May it `generate`, and does its text continue the prompt, or answer it? Absent: it is no language model. */
+  readonly writes?: "continuation" | "answer";
+  /**
+   * The inputs continued by `n` likeliest tokens, without an end token: i32 [B, S + n]. A mask marks padding on the left. With
+   * an encoder, S counts the decoder's ids that were given, or else those the configs begin with.
+   */
   greedy(inputs: Readonly<Record<string, InputValue>>, n: number, signal?: AbortSignal): Promise<Tensor>;
   /** Log-likelihood (natural log) of every token but the first, given those before it. */
   logLikelihood(ids: readonly number[], options?: { readonly inputs?: Readonly<Record<string, InputValue>> }): Promise<Float64Array>;
@@ -161,6 +167,9 @@ class OpenSession implements Session {
   get weightBytes(): number {
     return this.#executable.weightBytes;
   }
+  get writes(): "continuation" | "answer" | undefined {
+    return hasEncoder(this.#plan) ? "answer" : this.#plan.role === "causal_lm" ? "continuation" : undefined;
+  }
 
   async open(model: string): Promise<Session> {
     this.#check();
@@ -177,12 +186,15 @@ class OpenSession implements Session {
   }
 
   async generate(prompt: Prompt | readonly Prompt[], options: GenerateOptions = {}): Promise<Generation> {
-    this.#requireCausal();
+    this.#requireWriter();
     const prompts: readonly Prompt[] = Array.isArray(prompt) ? (prompt as readonly Prompt[]) : [prompt as Prompt];
-    const onlyIds = prompts.every((p) => typeof p === "object" && "ids" in p);
-    const tokenizer = onlyIds && !options.stop?.length ? await this.tokenizer().catch(() => undefined) : await this.tokenizer();
-    const ids = prompts.map((p) => (typeof p === "object" && "ids" in p ? [...p.ids] : promptIds(p, tokenizer!)));
-    return startGeneration({ plan: this.#plan, executable: this.#executable, tokenizer }, ids, options);
+    const needsText = prompts.some((p) => typeof p === "string" || "chat" in p);
+    const tokenizer = !needsText && !options.stop?.length ? await this.tokenizer().catch(() => undefined) : await this.tokenizer();
+    const parts = { plan: this.#plan, executable: this.#executable, tokenizer };
+    const [only] = prompts, read = prompts.length === 1 && typeof only === "object" && "inputs" in only ? only.inputs : undefined;
+    if (read && hasEncoder(this.#plan)) return startGeneration(parts, ...(await this.#answering(read, options)));
+    const ids = prompts.map((p) => promptIds(p, tokenizer!));
+    return hasEncoder(this.#plan) ? startGeneration(parts, ...(await this.#answering(encoderInputs(this.#plan, ids), options))) : startGeneration(parts, ids, options);
   }
 
   async *stream(prompt: string | readonly ChatMessage[], options: GenerateOptions = {}): AsyncGenerator<{ readonly text: string; readonly tokens: number }> {
@@ -194,10 +206,12 @@ class OpenSession implements Session {
   }
 
   async greedy(inputs: Readonly<Record<string, InputValue>>, n: number, signal?: AbortSignal): Promise<Tensor> {
-    this.#requireCausal();
-    const { input_ids: ids, attention_mask: mask, position_ids: _, ...more } = completeInputs(this.#plan, inputs, 0);
-    if (!ids) throw new RuntimeFailure("A0706", { input: "input_ids", given: Object.keys(inputs) });
-    const rows = rowsOf(ids);
+    this.#requireWriter();
+    const names = tokenInputs(this.#plan);
+    const begins = hasEncoder(this.#plan) && inputs[names.ids] === undefined;
+    const { [names.ids]: ids, [names.mask]: mask, [names.positions]: _, ...more } = begins ? { ...inputs } as Record<string, Tensor> : completeInputs(this.#plan, inputs, 0);
+    if (!begins && !ids) throw new RuntimeFailure("A0706", { input: names.ids, given: Object.keys(inputs) });
+    const rows = ids ? rowsOf(ids) : await decoderStart({ plan: this.#plan, executable: this.#executable }, more, batchOf(more), signal);
     const out = rows.map((r) => [...r]);
     const control = mask ? { masks: rowsOf(mask) } : {};
     for await (const { row, token } of tokenLoop({ plan: this.#plan, executable: this.#executable }, rows, { maxTokens: n, eos: [], signal, inputs: more }, control)) out[row]!.push(token);
@@ -249,6 +263,17 @@ class OpenSession implements Session {
     for (const [name, source] of Object.entries(this.#shared.access.plan.sources))
       if (source.kind === "base" && source.tokenizer) return loadTokenizer(this.#shared.sources.get(name)!.directory);
     throw new RuntimeFailure("A0716", { what: this.model, reason: "its base has no tokenizer; give token ids" });
+  }
+
+  /** What the decoder begins with, and options that carry what the encoder reads. */
+  async #answering(read: Inputs, options: GenerateOptions): Promise<[number[][], GenerateOptions]> {
+    const inputs = { ...options.inputs, ...read };
+    return [await decoderStart({ plan: this.#plan, executable: this.#executable }, inputs, batchOf(read), options.signal), { ...options, inputs }];
+  }
+
+  #requireWriter(): void {
+    this.#check();
+    if (this.writes === undefined) throw new RuntimeFailure("A0717", { model: this.model, role: this.#plan.role });
   }
 
   #requireCausal(): void {

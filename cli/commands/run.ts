@@ -20,7 +20,7 @@ export async function run([file]: readonly string[], options: Options, console: 
     if (options.chat === true) await chat(session, options, console, inputs);
     else {
       const prompt = options.prompt === "-" ? await readAll(process.stdin) : String(options.prompt);
-      console.out(prompt);
+      if (session.writes !== "answer") console.out(prompt);
       await stream(session, prompt, options, console, inputs);
     }
   } finally {

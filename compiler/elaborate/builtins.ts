@@ -2,7 +2,7 @@
 import { equal, constantOf, floorDiv, constant, type Dim } from "../../ir/dim.ts";
 import type { NodeId, UnaryOp } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
-import { describe, float, int, poison, type TensorVal, type Value } from "../check/values.ts";
+import { bool, describe, float, int, poison, text, type TensorVal, type Value } from "../check/values.ts";
 import { asNode, dimOf, made, valueOfDim, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
@@ -39,6 +39,10 @@ export function callBuiltin(run: Builtin, args: readonly Value[], at: Span, c: B
 const tensor = (v: Value | undefined): TensorVal => {
   if (v?.kind !== "tensor") throw new Fault("tensor", v ?? int(0, undefined as never));
   return v;
+};
+const string = (v: Value | undefined): string => {
+  if (v?.kind !== "string") throw new Fault("String", v ?? int(0, undefined as never));
+  return v.value;
 };
 const whole = (v: Value): number => {
   if (v.kind !== "int") throw new Fault("Int known when building", v);
@@ -156,6 +160,16 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     const t = tensor(x), [from, n] = dims({ kind: "list", items: [start!, length!], because: at });
     return made(c, at, () => c.builder.slice(t.node, axisOf(axis!, t), from!, n!), [t]);
   },
+  pad: ([x, axis, before, after, value], at, c) => {
+    const t = tensor(x), [from, to] = dims({ kind: "list", items: [before!, after!], because: at });
+    return made(c, at, () => c.builder.pad(t.node, axisOf(axis!, t), from!, to!, value?.kind === "int" || value?.kind === "float" ? value.value : 0), [t]);
+  },
+  windows: ([x, axis, size, step], at, c) => {
+    const t = tensor(x), a = axisOf(axis!, t), n = whole(size!), by = whole(step!);
+    return made(c, at, () => c.builder.windows(t.node, a, n, by), [t]);
+  },
+  starts_with: ([x, start], at) => bool(string(x).startsWith(string(start)), at),
+  without_start: ([x, start], at) => text(string(x).startsWith(string(start)) ? string(x).slice(string(start).length) : string(x), at),
   expand: ([x, shape, axes], at, c) => made(c, at, () => c.builder.broadcast(tensor(x).node, dims(shape!), wholes(axes!)), [tensor(x)]),
   split: ([x, parts, axis], at, c) => {
     const t = tensor(x), k = whole(parts!), a = axisOf(axis!, t);

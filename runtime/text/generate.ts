@@ -1,13 +1,15 @@
 /**
  * The generation loop: one pass over the prompts, then one token a row and pass, with the keys and values of earlier
  * tokens kept on the device. Prompts of different lengths are padded on the left; positions count from the first
- * real token, as transformers' `generate` does.
+ * real token, as transformers' `generate` does. The inputs of an encoder are given at every pass, and what depends on
+ * them alone is computed at the first.
  */
 import type { Executable, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import type { ModelPlan } from "../plan.ts";
 import { completeInputs } from "../inputs.ts";
 import type { InputValue } from "../input-values.ts";
+import { constrained, startRows } from "./constraints.ts";
 import { checkSampling, chooseToken, type SamplingOptions } from "./sampling.ts";
 
 export interface LoopOptions extends SamplingOptions {
@@ -16,7 +18,10 @@ export interface LoopOptions extends SamplingOptions {
   /** Ids that end a row; default those of the model's config. An empty list never ends. */
   readonly eos?: readonly number[];
   readonly signal?: AbortSignal;
-  /** Inputs that the program declares (`input tenant: String`), by name; a list has one value for each prompt. */
+  /**
+   * Inputs that the program declares (`input tenant: String`), by name; a list has one value for each prompt. Those of an
+   * encoder go here too.
+   */
   readonly inputs?: Readonly<Record<string, InputValue>>;
 }
 
@@ -37,12 +42,22 @@ export interface LoopControl {
   readonly masks?: readonly (readonly number[])[];
 }
 
+interface Model { readonly plan: ModelPlan; readonly executable: Executable }
+
+/** The names of the inputs that grow token by token: of a decoder beside an encoder, transformers' names with `decoder_`. */
+export function tokenInputs(plan: ModelPlan): { readonly ids: string; readonly mask: string; readonly positions: string } {
+  const before = hasEncoder(plan) ? "decoder_" : "";
+  return { ids: `${before}input_ids`, mask: `${before}attention_mask`, positions: `${before}position_ids` };
+}
+
+export const hasEncoder = (plan: ModelPlan): boolean => plan.role === "encoder_decoder_lm";
+
 /**
  * Yields tokens in order, rows within a step in order. Shorter prompts are padded on the left here. Throws
  * `RuntimeFailure`; an abort ends the loop without a throw.
  */
 export async function* tokenLoop(
-  model: { readonly plan: ModelPlan; readonly executable: Executable }, prompts: readonly (readonly number[])[], options: LoopOptions = {},
+  model: Model, prompts: readonly (readonly number[])[], options: LoopOptions = {},
   control: LoopControl = {},
 ): AsyncGenerator<TokenEvent, void, undefined> {
   checkSampling(options);
@@ -68,19 +83,19 @@ export async function* tokenLoop(
     let columns = width;
     for (let step = 0; step < budget; step++) {
       if (options.signal?.aborted) return;
-      const logits = await nextLogits(model, state, { ...options.inputs, ...stepInputs(next, mask, columns) }, options.signal).catch((e: unknown) => {
+      const logits = await nextLogits(model, state, { ...options.inputs, ...stepInputs(plan, next, mask, columns) }, options.signal).catch((e: unknown) => {
         if (options.signal?.aborted) return undefined;
         throw e;
       });
       if (!logits) return;
-      const vocabulary = logits.shape[logits.shape.length - 1]!;
       next = [];
       for (let row = 0; row < batch; row++) {
         if (finished[row]) {
           next.push(pad);
           continue;
         }
-        const scores = (logits.data as Float32Array).subarray(row * vocabulary, (row + 1) * vocabulary);
+        const isLast = step + 1 === budget || lengths[row]! + 1 >= limit;
+        const scores = constrained(rowOf(logits, row), plan.generation, { step, prompt: width, isLast, eos });
         const token = chooseToken(scores, seen[row]!, options, row, step);
         seen[row]!.add(token);
         next.push(token);
@@ -117,27 +132,49 @@ export function positionsOf(mask: readonly number[]): number[] {
   return mask.map((m) => (m ? n++ : 1));
 }
 
-/** What `stepInputs` gives. */
-const made: readonly string[] = ["input_ids", "attention_mask", "position_ids"];
+/**
+ * What the decoder of each row begins with, by the plan, when the encoder reads `source`. Throws `RuntimeFailure` A0706 where
+ * the configs do not say it.
+ */
+export async function decoderStart(model: Model, source: Readonly<Record<string, InputValue>>, batch: number, signal?: AbortSignal): Promise<number[][]> {
+  const { plan, executable } = model;
+  if (!plan.generation.start) throw new RuntimeFailure("A0706", { input: tokenInputs(plan).ids, given: Object.keys(source) });
+  return startRows(plan.generation.start, batch, async (rows) => {
+    const state = executable.newState(batch, rows[0]!.length);
+    try {
+      const inputs = { ...source, ...stepInputs(plan, rows.flat(), rows.map((r) => r.map(() => 1)), rows[0]!.length) };
+      const logits = await nextLogits(model, state, inputs, signal);
+      return rows.map((_, row) => rowOf(logits, row));
+    } finally {
+      state.dispose();
+    }
+  });
+}
 
 /** Inputs for the last `columns` columns of the masks. */
-function stepInputs(ids: readonly number[], mask: readonly (readonly number[])[], columns: number): Record<string, Tensor> {
+function stepInputs(plan: ModelPlan, ids: readonly number[], mask: readonly (readonly number[])[], columns: number): Record<string, Tensor> {
   const batch = mask.length;
   const i32 = (shape: number[], data: readonly number[]): Tensor => ({ dtype: "i32", shape, data: Int32Array.from(data) });
+  const names = tokenInputs(plan);
   return {
-    input_ids: i32([batch, columns], ids),
-    attention_mask: i32([batch, mask[0]!.length], mask.flat()),
-    position_ids: i32([batch, columns], mask.flatMap((m) => positionsOf(m).slice(-columns))),
+    [names.ids]: i32([batch, columns], ids),
+    [names.mask]: i32([batch, mask[0]!.length], mask.flat()),
+    [names.positions]: i32([batch, columns], mask.flatMap((m) => positionsOf(m).slice(-columns))),
   };
 }
 
+const rowOf = (logits: Tensor, row: number): Float32Array => {
+  const vocabulary = logits.shape[logits.shape.length - 1]!;
+  return (logits.data as Float32Array).subarray(row * vocabulary, (row + 1) * vocabulary);
+};
+
 /** Logits `[B, .., V]` whose last row a batch row is the next token's: `next_logits`, or the end of `logits`. */
 async function nextLogits(
-  { plan, executable }: { readonly plan: ModelPlan; readonly executable: Executable }, state: StateHandle,
-  inputs: Readonly<Record<string, InputValue>>, signal?: AbortSignal,
+  { plan, executable }: Model, state: StateHandle, inputs: Readonly<Record<string, InputValue>>, signal?: AbortSignal,
 ): Promise<Tensor> {
   const short = plan.outputs.some((o) => o.name === "next_logits");
   // A model need not read what the loop makes.
+  const made = Object.values(tokenInputs(plan));
   const known = Object.fromEntries(Object.entries(inputs).filter(([name]) => !made.includes(name) || plan.inputs.some((i) => i.name === name)));
   const name = short ? "next_logits" : "logits";
   const found = (await executable.run(completeInputs(plan, known, state.length), state, { outputs: [name], signal }))[name]!;

@@ -1,12 +1,15 @@
 /** Text out of the token loop: a stream of pieces to iterate over, and one result at the end. */
 import type { Executable } from "../device.ts";
+import { RuntimeFailure } from "../errors.ts";
+import type { InputValue } from "../input-values.ts";
 import type { ModelPlan } from "../plan.ts";
 import { tokenLoop, type FinishReason, type LoopOptions } from "./generate.ts";
 import { StopFilter, TextStream } from "./stream.ts";
 import type { ChatMessage, Tokenizer } from "./tokenizer.ts";
 
-/** A text, a conversation, or token ids. */
-export type Prompt = string | { readonly chat: readonly ChatMessage[] } | { readonly ids: readonly number[] };
+/** A text, a conversation, or token ids; alone, and for a model with an encoder, a batch of what that one reads. */
+export type Prompt =
+  | string | { readonly chat: readonly ChatMessage[] } | { readonly ids: readonly number[] } | { readonly inputs: Readonly<Record<string, InputValue>> };
 
 export interface GenerateOptions extends LoopOptions {
   /** Texts to stop before. */
@@ -62,6 +65,7 @@ interface GenerationParts {
 /** Ids of a prompt. A conversation goes through the chat template, which writes its own special tokens. */
 export function promptIds(prompt: Prompt, tokenizer: Tokenizer): number[] {
   if (typeof prompt === "string") return tokenizer.encode(prompt);
+  if ("inputs" in prompt) throw new RuntimeFailure("A0714", { option: "prompt", found: "named inputs", expected: "a text, a conversation or ids; named inputs stand alone, for a model with an encoder" });
   return "ids" in prompt ? [...prompt.ids] : tokenizer.encode(tokenizer.chat(prompt.chat), { special: false });
 }
 

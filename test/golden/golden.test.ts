@@ -27,11 +27,13 @@ describe.each(devices)("%s", (device) => {
         expect(distance(got[n]!, want[n]!, inputs.attention_mask), n).toBeLessThan(1e-4);
       }
       if (device !== "reference") expect(session.dispatches).toBeGreaterThan(0);
-      if (want.greedy_ids && inputs.input_ids) {
+      if (want.greedy_ids) {
+        // A decoder beside an encoder begins with what the configs say, not with the ids it was scored on.
+        const given = Object.fromEntries(Object.entries(inputs).filter(([n]) => !n.startsWith("decoder_")));
+        const [rows = 0, width = 0] = want.greedy_ids.shape, start = (await session.greedy(given, 0)).shape[1] ?? 0;
         // The evaluator is slow: four tokens show that its states are right.
-        const all = (want.greedy_ids.shape[1] ?? 0) - (inputs.input_ids.shape[1] ?? 0), n = device === "reference" ? 4 : all;
-        const got = await session.greedy(inputs, n);
-        const [rows = 0, width = 0] = want.greedy_ids.shape, kept = width - all + n;
+        const kept = device === "reference" ? start + 4 : width;
+        const got = await session.greedy(given, kept - start);
         const expected = Array.from({ length: rows }, (_, r) => Array.from(want.greedy_ids!.data.subarray(r * width, r * width + kept)));
         expect(Array.from({ length: rows }, (_, r) => Array.from(got.data.subarray(r * kept, (r + 1) * kept)))).toEqual(expected);
       }
