@@ -23,7 +23,7 @@ describe("formatting", () => {
     expect(format({ name: "main.adapt", text }).value).toBe(text);
   });
 
-  it("keeps comments wherever they stand, and meaning", () => {
+  it("keeps comments wherever they stand, and meaning", { timeout: 300_000 }, () => {
     const property = fc.property(fc.constantFrom(...wellFormed), fc.array(fc.nat(), { minLength: 1, maxLength: 4 }), (file, places) => {
       const { tokens } = lexer.tokenize(file.text);
       const offsets = [...new Set(places.map((place) => tokens[place % Math.max(1, tokens.length)]?.startOffset ?? 0))].sort((a, b) => b - a);
