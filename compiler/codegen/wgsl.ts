@@ -40,7 +40,7 @@ class Printer {
     for (const b of kernel.buffers) this.#places.set(b.name, { element: b.element, wide: isWide(b, access) });
     for (const s of kernel.shared) {
       const seen = access.get(s.name);
-      this.#places.set(s.name, { element: s.element, wide: s.size % 4 === 0 && seen !== undefined && seen.scalar + seen.scalarStores === 0 && seen.wide > 0 });
+      this.#places.set(s.name, { element: s.element, wide: s.size % 4 === 0 && seen !== undefined && seen.scalarStores + seen.unaligned === 0 && seen.wide > 0 });
     }
   }
 
@@ -90,7 +90,7 @@ class Printer {
         const unrolled = s.unroll ? this.#unrolled(s, pad) : undefined;
         if (unrolled !== undefined) return unrolled;
         const step = s.step === 1 ? `${s.name}++` : `${s.name} += ${s.step}`;
-        return `${pad}for (var ${s.name} = ${this.#bare(s.from)}; ${s.name} < ${this.#expr(s.to)}; ${step}) {\n${this.#block(s.body, `${pad}  `)}${pad}}\n`;
+        return `${pad}for (var ${s.name} = ${this.#start(s)}; ${s.name} < ${this.#expr(s.to)}; ${step}) {\n${this.#block(s.body, `${pad}  `)}${pad}}\n`;
       }
       case "if": {
         const otherwise = s.otherwise?.length ? ` else {\n${this.#block(s.otherwise, `${pad}  `)}${pad}}` : "";
@@ -101,6 +101,33 @@ class Printer {
       case "comment":
         return `${pad}// ${s.text}\n`;
     }
+  }
+
+  /**
+   * Where a loop begins. Drivers unroll loops of few known turns, and a software device takes minutes to compile many copies
+   * of a read; such a loop begins at a zero they cannot see, the workgroup's z.
+   */
+  #start(s: Extract<Stmt, { k: "for" }>): string {
+    const short = s.from.k === "lit" && s.from.value === 0 && s.to.k === "lit" && s.to.value / s.step <= 32;
+    if (!short || !this.#reads(s.body)) return this.#bare(s.from);
+    this.#params.add("group_x");
+    return "i32(group.z)";
+  }
+
+  /** Do the statements read a buffer of the kernel? */
+  #reads(body: readonly Stmt[]): boolean {
+    const names = new Set(this.#kernel.buffers.map((b) => b.name));
+    const reads = (e: Expr): boolean => (e.k === "load" && names.has(e.buffer)) || operands(e).some(reads);
+    return body.some((s) => {
+      switch (s.k) {
+        case "let": case "set": return reads(s.value);
+        case "var": return s.init !== undefined && reads(s.init);
+        case "store": return reads(s.value) || reads(s.index);
+        case "for": return reads(s.to) || this.#reads(s.body);
+        case "if": return reads(s.cond) || this.#reads(s.then) || this.#reads(s.otherwise ?? []);
+        default: return false;
+      }
+    });
   }
 
   #unrolled(s: Extract<Stmt, { k: "for" }>, pad: string): string | undefined {

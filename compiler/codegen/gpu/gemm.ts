@@ -1,6 +1,6 @@
 /** Products for many rows: tiles of 64 rows by 64 columns through workgroup memory, 4 by 4 results a thread. */
 import { constant } from "../../../ir/dim.ts";
-import { add, and, bin, dimExpr, float, fma, idiv, imod, int, lane, load, lt, mul, select, splat } from "../kernel-build.ts";
+import { add, and, bin, dimExpr, eq, float, fma, idiv, imod, int, lane, load, lt, mul, select, splat, vec } from "../kernel-build.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { clampRow, epilogue, placeTile, rowIndex, tileCount, type DotRegion, type DotShape } from "./dot.ts";
 import type { MemoryMap } from "./memory-map.ts";
@@ -56,12 +56,13 @@ export function gemmKernel(map: MemoryMap, region: DotRegion, shape: DotShape): 
     }, { step: 4 });
   }, { step: depth });
 
-  // Results of one row at a time go through the thread's own places of the left tile, so that the epilogue is a loop.
+  // Results of one row at a time go through the thread's own places of the tiles, so that the epilogue is written once.
   k.barrier();
   const own = k.nameHere(mul(id, int(each)), "own");
-  for (let i = 0; i < each; i++) {
-    acc.forEach((rowsOf, m) => rowsOf[i]!.forEach((a, j) => k.put(m === 0 ? left : right[m]!, add(own, int(j)), a)));
-    const row = k.nameHere(add(first, add(mul(ty, int(each)), int(i))), "row");
+  k.loop("r", int(each), (r) => {
+    const ofRow = (rowsOf: readonly Expr[][], j: number): Expr => rowsOf.slice(1).reduce((e, row, i) => select(eq(r, int(i + 1)), row[j]!, e), rowsOf[0]![j]!);
+    acc.forEach((rowsOf, m) => k.put(m === 0 ? left : right[m]!, own, vec([0, 1, 2, 3].map((j) => ofRow(rowsOf, j)))));
+    const row = k.nameHere(add(first, add(mul(ty, int(each)), r)), "row");
     k.declare(row, shape.rows);
     k.when(lt(row, rows), () => {
       const index = rowIndex(k, row, shape.rowDims);
@@ -71,7 +72,7 @@ export function gemmKernel(map: MemoryMap, region: DotRegion, shape: DotShape): 
           epilogue(k, shape, tile, at, index, col, (m) => k.nameHere(load(m === 0 ? left : right[m]!, add(own, j)))));
       });
     });
-  }
+  });
   return k.finish({ name: "gemm", threads, grid: [constant(tileCount(shape, side)), ceilDiv(shape.rows, side)] });
 }
 
