@@ -42,14 +42,28 @@ export interface AdapterExplanation {
 export interface DeviceExplanation {
   readonly dispatches: number;
   readonly kernels: number;
-  /** Bytes of weights, and of intermediate values and states at the decode call below. */
+  /** Bytes of weights, and of intermediate values and states at the last of the calls. */
   readonly weightBytes: number;
   readonly scratchBytes: number;
   readonly stateBytes: number;
 }
 
-/** The calls that costs are given for. */
-const prefill = { B: 1, S: 128, P: 0, T: 128, C: 128 }, decode = { B: 1, S: 1, P: 127, T: 128, C: 128 };
+/** A call that costs are given for: sizes by name. */
+interface Call { readonly call: string; readonly at: dim.Bindings }
+
+/**
+ * The calls that costs are given for, of one row of 128 tokens: a model that keeps states reads it at once and, in the last
+ * call, token by token; another one has a single call.
+ */
+function callsOf(graph: Graph): readonly [...Call[], Call] {
+  const keeps = graph.dims.some((d) => d.from.kind === "past");
+  const sized = (tokens: number, past: number): dim.Bindings => ({
+    ...Object.fromEntries(graph.dims.map((d) => [d.name, d.from.kind === "input" && d.from.axis === 0 ? 1 : tokens])), P: past, T: 128, C: 128,
+  });
+  if (keeps) return [{ call: "prefill of 128 tokens", at: sized(128, 0) }, { call: "decode of one token after 127", at: sized(1, 127) }];
+  const ofTokens = graph.dims.some((d) => d.from.kind === "input" && d.from.axis > 0);
+  return [{ call: ofTokens ? "a pass over 128 tokens" : "a pass over one row", at: sized(128, 0) }];
+}
 
 export function explainProgram(program: Program, plan: Plan, decisions: Readonly<Record<string, readonly string[]>> = {}): Explanation {
   const keys = new KeyReader();
@@ -57,16 +71,13 @@ export function explainProgram(program: Program, plan: Plan, decisions: Readonly
     models: program.models.flatMap(({ name, model }) => {
       const planned = plan.models[name];
       if (!planned) return [];
-      const adapters = adaptersOf(model.adapters);
+      const adapters = adaptersOf(model.adapters), calls = callsOf(planned.graph);
       return [{
         name, base: model.base.name, composition: showTerm(model.adapters),
         parameters: { base: parameterCount(planned.graph, new Set([model.base.name])), adapters: parameterCount(planned.graph, new Set(adapters.map((a) => a.source))) },
         adapters: adapters.map((a) => explainAdapter(a, keys)), decisions: decisions[name] ?? [],
-        work: [
-          { call: "prefill of 128 tokens", ...workOf(planned.graph, prefill) },
-          { call: "decode of one token after 127", ...workOf(planned.graph, decode) },
-        ],
-        devices: Object.fromEntries(Object.entries(planned.programs).map(([device, p]) => [device, explainDevice(planned, p)])),
+        work: calls.map(({ call, at }) => ({ call, ...workOf(planned.graph, at) })),
+        devices: Object.fromEntries(Object.entries(planned.programs).map(([device, p]) => [device, explainDevice(planned, p, calls.at(-1)!.at)])),
       }];
     }),
   };
@@ -152,14 +163,14 @@ function workOf(graph: Graph, at: dim.Bindings): { flops: number; bytes: number 
   return { flops, bytes: [...weights].reduce((sum, id) => sum + 4 * dim.evaluate(elements(typeAt(id)), at), 0) };
 }
 
-function explainDevice(model: ModelPlan, program: DeviceProgram): DeviceExplanation {
-  const size = (id: NodeId): number => dim.evaluate(elements(model.graph.nodes[id]!.type), decode);
+function explainDevice(model: ModelPlan, program: DeviceProgram, at: dim.Bindings): DeviceExplanation {
+  const size = (id: NodeId): number => dim.evaluate(elements(model.graph.nodes[id]!.type), at);
   let weightBytes = 0, scratchBytes = 0;
   for (const b of program.buffers) {
     if (b.kind === "weight") weightBytes += b.parts.reduce((n, id) => n + size(id), 0) * (b.dtype === "f16" || b.dtype === "bf16" ? 2 : 4);
-    if (b.kind === "slot") scratchBytes += Math.max(0, ...b.sizes.map((d) => dim.evaluate(d, decode))) * b.bytesPerElement;
+    if (b.kind === "slot") scratchBytes += Math.max(0, ...b.sizes.map((d) => dim.evaluate(d, at))) * b.bytesPerElement;
   }
-  const stateBytes = model.states.reduce((n, s) => n + 4 * s.shape.reduce((p, d, axis) => p * (axis === s.axis ? decode.C : dim.evaluate(d, decode)), 1), 0);
+  const stateBytes = model.states.reduce((n, s) => n + 4 * s.shape.reduce((p, d, axis) => p * (axis === s.axis ? 128 : dim.evaluate(d, at)), 1), 0);
   return { dispatches: program.steps.length, kernels: program.kernels.length, weightBytes, scratchBytes, stateBytes };
 }
 
@@ -178,7 +189,7 @@ function modelText(m: ModelExplanation): string {
   for (const d of m.decisions) lines.push(`  decision      ${d}`);
   for (const w of m.work) lines.push(`  ${w.call}: ${count(w.flops)} FLOP, ${count(w.bytes)} bytes of weights in f32`);
   for (const [device, d] of Object.entries(m.devices)) {
-    lines.push(`  ${device.padEnd(8)} ${d.dispatches} dispatches, ${d.kernels} kernels; ${count(d.weightBytes)} bytes of weights, ${count(d.scratchBytes)} of values, ${count(d.stateBytes)} of keys and values at 128 tokens`);
+    lines.push(`  ${device.padEnd(8)} ${d.dispatches} dispatches, ${d.kernels} kernels; ${count(d.weightBytes)} bytes of weights, ${count(d.scratchBytes)} of values${d.stateBytes > 0 ? `, ${count(d.stateBytes)} of keys and values at 128 tokens` : ""}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -59,6 +59,11 @@ export class GraphBuilder {
     return this.#checks.assertions;
   }
 
+  /** States a relation of sizes: a reason when it never holds, and a question for run time when only a run can tell. */
+  assert(relation: Assertion["relation"], left: Dim, right: Dim, what: string): string | undefined {
+    return relation === "equal" ? this.#checks.equal(left, right, what) : this.#checks.atMost(left, right, what);
+  }
+
   /** Nodes made inside `make` come from `origin`, unless a deeper call says otherwise. */
   at<T>(origin: Origin | undefined, make: () => T): T {
     const before = this.#origin;

@@ -16,7 +16,7 @@ import {
 } from "../check/values.ts";
 import type { Elaborator, Overrides, Placement } from "./adapters.ts";
 import { builtins, callBuiltin, type BuiltinContext } from "./builtins.ts";
-import { binary, fromJson, joined, unary } from "./operators.ts";
+import { binary, fromJson, joined, sizeQuestion, unary } from "./operators.ts";
 import { indexed } from "./indexing.ts";
 import { unify } from "./shapes.ts";
 
@@ -381,10 +381,11 @@ export class Interpreter implements Elaborator, BuiltinContext {
 
   /** False after a report when the condition does not hold. */
   requirement(s: Extract<Statement, { kind: "RequireStmt" }>, scope: Scope, at: Span, because?: Span): boolean {
-    const holds = this.condition(s.condition, scope);
-    if (holds !== false) return holds === true;
     const message = s.message && this.evaluate(s.message, scope);
     const source = s.condition.span;
+    const asked = sizeQuestion(s.condition, (e) => this.evaluate(e, scope));
+    const holds = asked ? this.builder.assert(asked.relation, asked.left, asked.right, message?.kind === "string" ? message.value : source.file.text.slice(source.start, source.end)) === undefined : this.condition(s.condition, scope);
+    if (holds !== false) return holds === true;
     this.diagnostics.report("A0217", {
       at, message: message?.kind === "string" ? message.value : `\`${source.file.text.slice(source.start, source.end)}\` is false.`, declared: s.condition.span, ...(because ? { because } : {}),
     });

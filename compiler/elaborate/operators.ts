@@ -5,7 +5,7 @@ import type { BinaryOp, DType, NodeId } from "../../ir/graph.ts";
 import { showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { BinaryOperator } from "../syntax/ast.ts";
+import type { BinaryOperator, Expr } from "../syntax/ast.ts";
 import { bool, describe, float, int, poison, show, type TensorVal, type Value, type WDim } from "../check/values.ts";
 
 export interface OperatorContext {
@@ -36,6 +36,17 @@ export function binary(op: BinaryOperator, left: Value, right: Value, at: Span, 
   if (p && q) return ofDims(op, p, q, at) ?? wrong(op, left, right, at, c);
   if (left.kind === "tensor" || right.kind === "tensor") return ofTensors(op, left, right, at, c);
   return wrong(op, left, right, at, c);
+}
+
+/** A comparison of sizes of which one is not known when building (`S <= 512`), for a run to answer. */
+export function sizeQuestion(e: Expr, evaluate: (e: Expr) => Value): { readonly relation: "equal" | "atMost"; readonly left: dim.Dim; readonly right: dim.Dim } | undefined {
+  if (e.kind !== "Binary" || !["==", "<", "<=", ">", ">="].includes(e.op)) return undefined;
+  const values = [evaluate(e.left), evaluate(e.right)] as const;
+  const [p, q] = [dimOf(values[0]), dimOf(values[1])];
+  if (!p || !q || !values.some((v) => v.kind === "dim")) return undefined;
+  if (e.op === "==") return { relation: "equal", left: p, right: q };
+  const [low, high] = e.op.startsWith("<") ? [p, q] : [q, p];
+  return { relation: "atMost", left: e.op.endsWith("=") ? low : dim.add(low, dim.one), right: high };
 }
 
 /** `-x` and `not x`. */
