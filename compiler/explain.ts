@@ -8,12 +8,12 @@ import type { ModelPlan, Plan, Program as DeviceProgram } from "../runtime/plan.
 import { placeOf } from "./base/lines.ts";
 import type { Span } from "./base/source.ts";
 import { adaptersOf, showTerm } from "./check/composition.ts";
-import { kvPreserving } from "./check/kv-preserving.ts";
+import { kvPreserving, type Write } from "./check/kv-preserving.ts";
 import type { PlacedAdapter } from "./check/placement.ts";
 import { inferProperties } from "./check/properties.ts";
-import type { Base } from "./check/values.ts";
-import { Diagnostics } from "./diagnostics/diagnostic.ts";
-import { elaborateModel } from "./elaborate/model.ts";
+import type { Base, ModuleInstance } from "./check/values.ts";
+import { basePorts, type BasePorts } from "./elaborate/ports.ts";
+import { modelPorts } from "./elaborate/statements.ts";
 import type { Program } from "./program.ts";
 
 export interface Explanation { readonly models: readonly ModelExplanation[] }
@@ -104,6 +104,7 @@ function propertiesOf(adapter: PlacedAdapter): AdapterExplanation["properties"] 
     seen.add(declaration.name.text);
     const found = inferProperties(declaration, {
       args: new Map([...site.args].map(([k, v]) => [k, "value" in v ? v.value : undefined])), dims: new Map([...site.dims].map(([k, d]) => [k, d.dim])),
+      ownInput: new Set(site.reads.filter((r) => r.module === site.module && r.port === "input").map((r) => r.name)),
       functionOf: (name) => {
         const f = site.scope.lookup(name);
         return f?.kind === "declared" && f.declared.declaration.kind === "Function" ? f.declared.declaration : undefined;
@@ -120,16 +121,23 @@ function propertiesOf(adapter: PlacedAdapter): AdapterExplanation["properties"] 
   });
 }
 
-/** Whether keys and values stay the base's, over the graph of each base. */
+/** Whether keys and values stay the base's, over a run of each base. */
 class KeyReader {
-  private readonly graphs = new Map<Base, Graph | undefined>();
+  private readonly bases = new Map<Base, BasePorts>();
 
   property(adapter: PlacedAdapter): AdapterExplanation["properties"][number] {
     const { base } = adapter;
-    if (!this.graphs.has(base)) this.graphs.set(base, elaborateModel({ base, adapters: { kind: "none", span: base.because }, span: base.because }, new Diagnostics())?.graph);
-    const graph = this.graphs.get(base);
-    const found = graph && kvPreserving(graph, [...adapter.sites, ...adapter.replacements].map((s) => s.module.key));
-    if (!found) return { property: "kv_preserving", value: "unknown", because: "" };
+    if (!this.bases.has(base)) this.bases.set(base, basePorts(base));
+    const { of, nodes } = this.bases.get(base)!;
+    const at = (module: ModuleInstance, port: string): Write => {
+      const facts = of.get(module)?.get(port);
+      return facts && port !== "input" ? { from: port === "output" ? module.key : `${port} of ${module.key}`, nodes: facts.nodes } : module.key;
+    };
+    const around = adapter.sites.flatMap((s) => modelPorts(s.method.declaration.body.statements).flatMap((port) => {
+      const module = s.around.get(port);
+      return module ? [at(module, port)] : [];
+    }));
+    const found = kvPreserving({ nodes }, [...adapter.sites.map((s) => at(s.module, s.port)), ...adapter.replacements.map((r) => r.module.key), ...around]);
     return { property: "kv_preserving", value: found.value ? "yes" : "no", because: found.value ? "no write reaches a key or value" : `${found.from} reaches what ${found.at} remembers` };
   }
 }

@@ -10,7 +10,7 @@ import { FormatFault, type FormatReader, type FormatScope } from "./adapter-form
 import type { NeededTensor } from "./adapter-tensors.ts";
 import { fitType, isMisfit } from "./arguments.ts";
 import { binderText, bindsMap } from "./method-binding.ts";
-import { bindPort, type BoundPort, type ModulePorts } from "./ports.ts";
+import { bindPort, portsAround, type BoundPort, type ModulePorts } from "./ports.ts";
 import { Scope } from "./scope.ts";
 import { describe, kindOfModule, modulesOf, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
 
@@ -20,6 +20,8 @@ export interface PlacedSite {
   /** The port that is written: `output` of a module, also where the method changes its map. */
   readonly port: string;
   readonly reads: readonly PlacedRead[];
+  /** For ports of the model around the site (`model.positions = ...`), the module that has the nearest one. */
+  readonly around: ReadonlyMap<string, ModuleInstance>;
   readonly method: Declared<"Method">;
   /** Arguments and dims by name, over the scope of the method's file. */
   readonly scope: Scope;
@@ -131,7 +133,7 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
     if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${s.name.text} = ..\` for this site`);
     wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span } });
   }
-  return { module, port: written.port, reads, method, scope, args: all, dims, params: new Map(), wanted };
+  return { module, port: written.port, reads, around: portsAround(module, (m) => context.portsOf(m)), method, scope, args: all, dims, params: new Map(), wanted };
 }
 
 /** Every binder of a method bound, with all dims they name; undefined after a report. */
@@ -222,7 +224,7 @@ function dimOrInt(d: WDim): Value {
 }
 
 /** Does an expression read one of the names? */
-function mentions(e: Expr, names: ReadonlySet<string>): boolean {
+export function mentions(e: Expr, names: ReadonlySet<string>): boolean {
   switch (e.kind) {
     case "Ref": return names.has(e.name);
     case "Number": case "String": case "Bool": case "None": return false;

@@ -13,10 +13,10 @@ import { FormatFault, FormatReader, type Datum, type FormatScope } from "./adapt
 import { configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry } from "./adapter-sites.ts";
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
-import { bindMethod, placedParams, type BoundSite, type MethodContext, type PlacedSite } from "./method-sites.ts";
+import { bindMethod, mentions, placedParams, type BoundSite, type MethodContext, type PlacedSite } from "./method-sites.ts";
 import type { Scope } from "./scope.ts";
 import { pairedReads, select, type Reading, type Selection } from "./sites.ts";
-import { kindOfModule, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value } from "./values.ts";
+import { kindOfModule, layerOf, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value } from "./values.ts";
 
 /** An adapter of a program. */
 export interface PlacedAdapter {
@@ -111,7 +111,7 @@ class Placer {
     this.reads = paired;
     const method = this.context.methodNamed(callee.name, callee.span);
     if (!method || !selection) return undefined;
-    const given = this.given(call.args);
+    const given = this.given(call.args, selection.sites[0]?.module);
     const args = given && matchArguments(callee.name, method.declaration.params, given, method.declaration.name.span, this.diagnostics);
     if (!args || !this.required(method, args, call)) return undefined;
     if (!parts.from) {
@@ -119,7 +119,7 @@ class Placer {
       return undefined;
     }
     const header = this.context.checkpoint(parts.from, "adapter");
-    return header && this.fromText(method, args, given, selection, header, parts.from);
+    return header && this.fromText(method, args, given, call, selection, header, parts.from);
   }
 
   /** `pretrained("dir") on x` */
@@ -157,7 +157,7 @@ class Placer {
 
   /** `Method(args) on selector from "dir"` */
   private fromText(
-    method: Declared<"Method">, args: ReadonlyMap<string, Value>, given: readonly GivenArgument[], selection: Selection, header: CheckpointHeader, path: StringLit,
+    method: Declared<"Method">, args: ReadonlyMap<string, Value>, given: readonly GivenArgument[], call: ExprOf<"Call">, selection: Selection, header: CheckpointHeader, path: StringLit,
   ): PlacedAdapter | undefined {
     const scope = this.formatScope(header, selection.base);
     const configured = header.json["adapter_config.json"] !== undefined;
@@ -172,16 +172,18 @@ class Placer {
     }
     const reader = format && this.readerOf(format, header, scope);
     if (reader && this.refusals(reader, scope, path.span)) return undefined;
+    const perSite = call.args.some((a) => mentions(a.value, new Set(["layer"])));
     // The places of arguments, for a disagreement with the directory.
     const places = new Map(given.map((g, i) => [g.name?.text ?? method.declaration.params[i]?.name.text ?? "", g.value.because]));
     return this.assemble({
       selection, header, path, scope, idle: [], saved: [], modules: selection.sites.map((s) => s.module), chosen: true,
       ...(reader ? { reader, home: format.home } : {}),
       methodFor: () => method,
-      argumentsFor: (_, site) => {
-        if (!reader) return args;
+      argumentsFor: (_, site, module) => {
+        const own = perSite ? this.argumentsAt(method, call, module) : args;
+        if (!own || !reader) return own;
         const configured = this.configured(method, reader, site, path);
-        return configured && this.agreed(args, configured, places, path);
+        return configured && this.agreed(own, configured, places, path);
       },
     });
   }
@@ -190,15 +192,16 @@ class Placer {
     readonly selection: Selection; readonly header: CheckpointHeader; readonly path: StringLit; readonly reader?: FormatReader; readonly home?: Scope;
     readonly scope: FormatScope; readonly idle: readonly IdleEntry[]; readonly saved: readonly string[]; readonly modules: readonly ModuleInstance[]; readonly chosen: boolean;
     methodFor(site: FormatScope): Declared<"Method"> | undefined;
-    argumentsFor(method: Declared<"Method">, site: FormatScope): ReadonlyMap<string, Value> | undefined;
+    argumentsFor(method: Declared<"Method">, site: FormatScope, module: ModuleInstance): ReadonlyMap<string, Value> | undefined;
   }): PlacedAdapter | undefined {
     const { selection, header, path, reader, modules } = plan;
     const needed: NeededTensor[] = [];
     const sites: BoundSite[] = [];
     for (const module of modules) {
-      const site: FormatScope = { ...plan.scope, site: module.key, kind: kindOfModule(module) };
+      const layer = layerOf(module);
+      const site: FormatScope = { ...plan.scope, site: module.key, kind: kindOfModule(module), ...(layer === undefined ? {} : { layer }) };
       const method = plan.methodFor(site);
-      const args = method && plan.argumentsFor(method, site);
+      const args = method && plan.argumentsFor(method, site, module);
       const placed = method && args && bindMethod({
         method, module, args, at: site, ...(reader ? { reader } : {}), where: selection.span, source: this.name, context: this.context,
         ...(selection.port ? { port: selection.port } : {}), ...(this.reads?.has(module) ? { reading: this.reads.get(module)! } : {}),
@@ -229,8 +232,17 @@ class Placer {
     };
   }
 
-  private given(args: readonly Argument[]): readonly GivenArgument[] | undefined {
-    const out = args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: { ...this.context.evaluate(a.value, this.context.scope), because: a.value.span }, span: a.span }));
+  /** Arguments at one site: `layer` in them is the number of its layer. */
+  private argumentsAt(method: Declared<"Method">, call: ExprOf<"Call">, module: ModuleInstance): ReadonlyMap<string, Value> | undefined {
+    const given = this.given(call.args, module);
+    return given && matchArguments(method.declaration.name.text, method.declaration.params, given, method.declaration.name.span, this.diagnostics);
+  }
+
+  private given(args: readonly Argument[], module: ModuleInstance | undefined): readonly GivenArgument[] | undefined {
+    const scope = this.context.scope.child();
+    const layer = module && layerOf(module);
+    if (layer !== undefined) scope.set("layer", { kind: "int", value: layer, because: this.span });
+    const out = args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: { ...this.context.evaluate(a.value, scope), because: a.value.span }, span: a.span }));
     return out.some((g) => g.value.kind === "poison") ? undefined : out;
   }
 

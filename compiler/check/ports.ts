@@ -86,3 +86,11 @@ function trailing(binder: Binder, dims: readonly WDim[]): ReadonlyMap<string, WD
 
 const pairs = (names: readonly (string | undefined)[], dims: readonly WDim[]): ReadonlyMap<string, WDim> =>
   new Map(names.flatMap((name, i) => (name !== undefined && dims[i] ? [[name, dims[i]] as const] : [])));
+
+/** Ports of the modules around and beside a module, each by the nearest module that has it. */
+export function portsAround(module: ModuleInstance, portsOf: (m: ModuleInstance) => ModulePorts | undefined): ReadonlyMap<string, ModuleInstance> {
+  const out = new Map<string, ModuleInstance>();
+  for (let at: ModuleInstance | undefined = module; at; at = at.parent)
+    for (const m of modulesOf(at)) for (const port of portsOf(m)?.keys() ?? []) if (!out.has(port) && port !== "input" && port !== "output") out.set(port, m);
+  return out;
+}

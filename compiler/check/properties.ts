@@ -34,6 +34,8 @@ export interface PropertyContext {
   /** Arguments and dims where they are known; parameters and dims not in here stay symbolic. */
   readonly args?: ReadonlyMap<string, unknown>;
   readonly dims?: ReadonlyMap<string, Dim>;
+  /** `reading` binders that read the written module's own input. */
+  readonly ownInput?: ReadonlySet<string>;
   /** Library functions, so that their bodies can be read. */
   readonly functionOf?: (name: string) => DeclarationOf<"Function"> | undefined;
 }
@@ -57,6 +59,8 @@ class Interpreter {
   private readonly equations: Equation[] = [];
   private readonly known: Map<string, unknown>;
   private depth = 0;
+  /** The first place where rows are added to a value. */
+  private joins: Span | undefined;
   private readonly method: MethodDecl;
   private readonly context: PropertyContext;
 
@@ -82,7 +86,7 @@ class Interpreter {
       this.env.set(`${name}.bias`, { ...read("bias", binder.span) });
       this.env.set(`${name}.in`, read("in", binder.span));
       this.env.set(`${name}.out`, read("out", binder.span));
-    } else this.env.set(name, read(written ? "out" : `foreign ${name}`, binder.span));
+    } else this.env.set(name, read(written ? "out" : this.context.ownInput?.has(name) ? "in" : `foreign ${name}`, binder.span));
   }
 
   block(block: Block): void {
@@ -131,7 +135,8 @@ class Interpreter {
     const facts = this.expr(value);
     const bound = this.method.on;
     if (target.kind === "Ref" && target.name !== bound.name.text) return void this.env.set(target.name, facts);
-    const port = target.kind === "Member" ? target.name.text : isLinearType(bound.type) && bound.port === undefined ? "weight" : "out";
+    const named = bound.port !== undefined && bound.port.text !== "input" && bound.port.text !== "output" ? bound.port.text : "out";
+    const port = target.kind === "Member" ? target.name.text : isLinearType(bound.type) && bound.port === undefined ? "weight" : named;
     const kind = port === "weight" || port === "bias" ? (delta ? "delta" : "replace") : "value";
     this.equations.push({ port, kind, value: facts, span: value.span });
   }
@@ -147,6 +152,9 @@ class Interpreter {
       case "Member": {
         const path = pathOf(e);
         const known = path === undefined ? undefined : this.env.get(path);
+        // Another port or a member of the module whose value is bound, or a part of that value.
+        const { on } = this.method;
+        if (!known && path !== undefined && path.startsWith(`${on.name.text}.`) && !(on.port === undefined && isLinearType(on.type))) return read(`foreign ${path}`, e.span);
         return known ?? (path?.endsWith(".weight") ? this.env.get(path.slice(0, -".weight".length)) : undefined) ?? this.expr(e.of);
       }
       case "Unary":
@@ -165,7 +173,13 @@ class Interpreter {
         return this.call(e.callee, e.args, e.span);
       case "Index":
         return { ...this.expr(e.of), shape: undefined, rank: undefined };
-      case "List": case "Join":
+      case "Join": {
+        // Rows are added: no value of the same shape comes out.
+        const all = e.items.map((i) => this.expr(i)).reduce((a, b) => join(a, b, e.span), zeroFacts(e.span));
+        this.joins ??= e.span;
+        return { ...all, shape: undefined, forms: new Map([...all.forms].map(([k]) => [k, "dense" as Form])) };
+      }
+      case "List":
         return e.items.map((i) => this.expr(i)).reduce((a, b) => ({ ...join(a, b, e.span), shape: undefined }), zeroFacts(e.span));
       case "Where":
         return this.opaque(e.span, [this.expr(e.of), this.expr(e.mask)]);
@@ -236,14 +250,16 @@ class Interpreter {
     const readsOwn = all.find((q) => (q.kind === "value" ? !isPlusOwn(q.value) : q.kind === "replace" || q.value.deg.has("weight")));
     const batch = all.find((q) => q.value.reach === "batch");
     const rank = lowRankOf(all);
-    const onPort = this.method.on.port !== undefined || isLinearType(this.method.on.type);
+    const { on } = this.method;
+    // Only at a map is there a weight to fold into.
+    const onPort = on.port === undefined || on.port.text === "input" || on.port.text === "output" ? on.port !== undefined || isLinearType(on.type) : false;
     return {
       foldable: dependent ? witness(false as const, because) : foreign ? witness(false as const, foreign.span)
-        : onPort ? witness(slow as "static" | "request") : witness(false as const, this.method.on.span),
+        : onPort ? witness(slow as "static" | "request") : witness(false as const, on.span),
       additive: readsOwn ? witness(false, readsOwn.value.witness ?? readsOwn.span) : witness(true),
       lowRank: rank && !dependent ? witness<Dim | false>(rank.value, rank.because) : witness<Dim | false>(false, because),
       inputDependent: dependent ? witness(true, because) : witness(false),
-      batchable: batch ? witness(false, batch.value.witness) : witness(true),
+      batchable: batch ? witness(false, batch.value.witness) : this.joins ? witness(false, this.joins) : witness(true),
       structure: all.length === 1 && all[0]!.kind === "value" ? all[0]!.value.forms.get("out") : undefined,
       writes: [...new Set(all.map((q) => q.port))],
     };

@@ -130,6 +130,13 @@ export function modulesOf(root: ModuleInstance): readonly ModuleInstance[] {
   return all;
 }
 
+/** The number of the layer a module lies in: the first index in its path. */
+export function layerOf(module: ModuleInstance): number | undefined {
+  let found: number | undefined;
+  for (let at: ModuleInstance | undefined = module; at; at = at.parent) if (at.index !== undefined) found = at.index;
+  return found;
+}
+
 /** The module at a path of names and indices written as files do (`model.layers.0.mlp`), or undefined. */
 export function moduleAt(root: ModuleInstance, key: string): ModuleInstance | undefined {
   let at: ModuleInstance | readonly ModuleInstance[] | undefined = root;

@@ -139,7 +139,7 @@ export class AdapterPlacement implements Placement {
   /** Equations for the model around a site, `model.positions = ...`: each acts once for an adapter, however many sites it has. */
   private ofModel(module: ModuleInstance, name: string, value: Value): Value {
     return this.adapters.reduce((now, adapter) => {
-      const site = adapter.sites.find((s) => within(s.module, module) && equationFor(s.method.declaration.body.statements, name) !== undefined);
+      const site = adapter.sites.find((s) => s.around.get(name) === module && equationFor(s.method.declaration.body.statements, name) !== undefined);
       const e = site && equationFor(site.method.declaration.body.statements, name);
       if (!site || !e) return now;
       const scope = site.scope.child();
@@ -211,11 +211,6 @@ export class AdapterPlacement implements Placement {
     this.consts.set(node, found);
     return found;
   }
-}
-
-function within(module: ModuleInstance, outer: ModuleInstance): boolean {
-  for (let at: ModuleInstance | undefined = module; at; at = at.parent) if (at === outer || at.key === outer.key) return true;
-  return false;
 }
 
 /** The right side of `model.<name> = E` in a body. */

@@ -56,3 +56,7 @@ function runStatement(s: Statement, body: Body): void {
 export function modelPort(target: Expr): string | undefined {
   return target.kind === "Member" && target.of.kind === "Ref" && target.of.name === "model" ? target.name.text : undefined;
 }
+
+/** The ports of the model around a site that a body writes. */
+export const modelPorts = (statements: readonly Statement[]): readonly string[] =>
+  statements.flatMap((s) => (s.kind === "AssignStmt" ? s.targets.flatMap((t) => modelPort(t) ?? []) : []));

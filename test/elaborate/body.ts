@@ -40,7 +40,7 @@ export class Bench implements BodyEvaluator {
     const values = new Map<string, Value>(Object.entries(args).map(([k, v]) => [k, typeof v === "boolean" ? { kind: "bool", value: v, because: here } : { kind: "float", value: v, because: here }]));
     for (const [k, v] of values) scope.set(k, v);
     for (const [k, t] of Object.entries(tensors)) scope.set(k, this.tensor(this.builder.constant(t.data, "f32", t.shape), here));
-    const site: PlacedSite = { module: this.module, port: declaration.on.port?.text ?? "output", reads: [], method: { declaration, home: new Scope() } as Declared<"Method">, scope, args: values, dims: new Map(), params: new Map() };
+    const site: PlacedSite = { module: this.module, port: declaration.on.port?.text ?? "output", reads: [], around: new Map(), method: { declaration, home: new Scope() } as Declared<"Method">, scope, args: values, dims: new Map(), params: new Map() };
     return { name, span: here, base: fakeBase(), header: undefined as never, source: name, because: here, sites: [site], replacements: [] };
   }
 
