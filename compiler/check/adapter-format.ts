@@ -32,6 +32,8 @@ export interface FormatScope {
   readonly base: Fields;
   readonly site?: string;
   readonly kind?: string;
+  /** The number of the layer the site lies in: the first index in its path. */
+  readonly layer?: number;
   /** The name of the declaration that reads the file. */
   readonly name?: string;
 }
@@ -181,7 +183,7 @@ export class FormatReader {
       case "List":
         return e.items.map((i) => this.evaluate(i, scope));
       case "Ref": {
-        const names: Readonly<Record<string, Datum>> = { config: scope.config, base: scope.base, site: scope.site ?? null, kind: scope.kind ?? null };
+        const names: Readonly<Record<string, Datum>> = { config: scope.config, base: scope.base, site: scope.site ?? null, kind: scope.kind ?? null, layer: scope.layer ?? null };
         if (!Object.hasOwn(names, e.name)) throw new FormatFault(e.span, `\`${e.name}\` is not known in a format`);
         return names[e.name]!;
       }
@@ -280,11 +282,11 @@ export class Template {
 }
 
 /**
- * The text with the site's path for `{site}`, the innermost number in that path for `{layer}`, and the name of the
+ * The text with the site's path for `{site}`, the first number in that path for `{layer}`, and the name of the
  * declaration for `{name}`. A path that is empty takes the dot after it along.
  */
 function fill(template: string, scope: FormatScope): string {
-  const site = scope.site ?? "", layer = site.split(".").findLast((part) => /^\d+$/.test(part)) ?? "0";
+  const site = scope.site ?? "", layer = site.split(".").find((part) => /^\d+$/.test(part)) ?? "0";
   const filled = site === "" ? template.replaceAll("{site}.", "") : template;
   return filled.replaceAll("{site}", site).replaceAll("{layer}", layer).replaceAll("{name}", scope.name ?? "");
 }

@@ -89,7 +89,7 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
   const wanted: Wanted[] = [];
   const base = new Set(dims.keys());
   // A `let` before the parameters may name a size; one that reads tensors has no value yet.
-  const tensors = new Set([declaration.on.name.text]);
+  const tensors = new Set([declaration.on, ...declaration.reading].map((b) => b.name.text));
   for (const s of declaration.body.statements) {
     if (s.kind === "RequireStmt") {
       const holds = context.evaluate(s.condition, scope);

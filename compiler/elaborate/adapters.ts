@@ -49,6 +49,7 @@ export interface Elaborator {
 export class AdapterPlacement implements Placement {
   private readonly touched = new Set<ModuleInstance>();
   private readonly consts = new Map<NodeId, boolean>();
+  private readonly refused = new Set<Term>();
   private readonly ports: SettledPorts;
   private readonly adapters: readonly PlacedAdapter[];
   private readonly term: Term;
@@ -110,7 +111,7 @@ export class AdapterPlacement implements Placement {
     if (!this.acts(module, name)) return this.ports.settle(module, name, own, parts);
     if (own.kind === "tensor") return this.ports.settle(module, name, this.composed(module, name, own));
     const tensors = own.kind === "list" ? own.items.flatMap((v) => (v.kind === "tensor" ? [v] : [])) : [];
-    const nodes = composeParts(this.term, { module, port: name, parts, values: tensors.map((t) => t.node) }, this.evaluator());
+    const nodes = composeParts(this.term, { module, port: name, parts, values: tensors.map((t) => t.node), refused: this.refused }, this.evaluator());
     return this.ports.settle(module, name, { kind: "list", items: nodes.map((n, i) => ({ ...this.tensor(n, tensors[i]!.because) })), because: own.because }, parts);
   }
 

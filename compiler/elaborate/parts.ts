@@ -18,6 +18,8 @@ import { modelPort, runBody } from "./statements.ts";
 export interface PartsSite extends PortPlace {
   readonly parts: readonly string[];
   readonly values: readonly NodeId[];
+  /** Terms that were refused at another site already. */
+  readonly refused: Set<Term>;
 }
 
 /** The parts after a composition. */
@@ -28,7 +30,8 @@ export function composeParts(term: Term, site: PartsSite, evaluator: BodyEvaluat
     if (t.kind === "adapter") return sitesAt(t.adapter, site.module, site.port).reduce((v, placed) => equations(placed, t.adapter, { ...site, values: v }, evaluator), values);
     if (t.kind === "then") return denote(t.second, denote(t.first, values));
     if (t.kind === "sum" && !(acts(t.left) && acts(t.right))) return denote(acts(t.left) ? t.left : t.right, values);
-    evaluator.diagnostics.report("A0333", { at: t.span, term: showTerm(t), port: site.port, site: site.module.path });
+    if (!site.refused.has(t)) evaluator.diagnostics.report("A0333", { at: t.span, term: showTerm(t), port: site.port, site: site.module.path });
+    site.refused.add(t);
     return values;
   };
   return denote(term, site.values);
@@ -39,7 +42,11 @@ function equations(placed: PlacedSite, adapter: PlacedAdapter, site: PartsSite, 
   const { builder: b, diagnostics } = evaluator;
   const scope = placed.scope.child(), name = declaration.on.name.text;
   let now = site.values;
-  const bind = (): void => site.parts.forEach((part, i) => scope.set(`${name}.${part}`, evaluator.tensor(now[i]!, declaration.on.span)));
+  const bind = (): void => {
+    const items = now.map((n) => evaluator.tensor(n, declaration.on.span));
+    scope.set(name, { kind: "list", items, because: declaration.on.span });
+    site.parts.forEach((part, i) => scope.set(`${name}.${part}`, items[i]!));
+  };
   const partOf = (target: Expr): number =>
     target.kind === "Member" && target.of.kind === "Ref" && target.of.name === name ? site.parts.indexOf(target.name.text) : -1;
   const rows = (shape: readonly Dim[]): readonly Dim[] => shape.filter((_, axis) => axis !== 1);

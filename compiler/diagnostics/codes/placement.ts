@@ -38,7 +38,7 @@ Layers are counted from 0.
 `),
 
   A0305: error("Site is of another kind", (p: { at: Span; site: string; expected: string; found: string; method: string; declared?: Span; help?: string }) => ({
-    labels: [here(p.at, `\`${p.site}\` is ${aOrAn(p.found)}`), ...there(p.declared, `\`${p.method}\` is for ${aOrAn(p.expected)}`)],
+    labels: [here(p.at, `\`${p.site}\` is ${aOrAn(p.found)}`), ...there(p.declared, `\`${p.method}\` is for ${p.expected.includes(" of ") ? p.expected : aOrAn(p.expected)}`)],
     table: expectedFound(p.expected, p.found),
     help: p.help,
   }), `
