@@ -19,6 +19,20 @@ describe.skipIf(!device)("webgpu", () => {
   conformance((graph) => device!.load(gpuPlanOf(scheduleByNode(graph)), weightsOf(graph, paramsOf(graph))));
 });
 
+/** A GPU object and the device it opened last. */
+async function watched(): Promise<{ readonly gpu: GPU; device(): GPUDevice }> {
+  const gpu = await nodeGpu();
+  let last: GPUDevice | undefined;
+  const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
+    const adapter = await gpu.requestAdapter(options);
+    const request = adapter?.requestDevice.bind(adapter);
+    if (adapter && request)
+      Object.defineProperty(adapter, "requestDevice", { value: async (d?: GPUDeviceDescriptor) => (last = await request(d)) });
+    return adapter;
+  };
+  return { gpu: { requestAdapter } as unknown as GPU, device: () => last! };
+}
+
 describe.skipIf(!device)("a WebGPU device that fails", () => {
   let own: Device;
   beforeAll(async () => {
@@ -38,6 +52,20 @@ describe.skipIf(!device)("a WebGPU device that fails", () => {
     const big = b.finish([{ name: "y", node: b.gather(b.param({ source: "s", tensor: "w", storage: "f32", shape: [rows, 4] }), b.input("n", "i32", [r])) }]);
     const load = own.load(gpuPlanOf(scheduleByNode(big)), { read: () => Promise.reject(new Error("no data is read")) });
     await expect(load).rejects.toMatchObject({ code: "A0704" });
+  });
+  test("says so when the device is lost, between two runs and during one", async () => {
+    for (const during of [false, true]) {
+      const { gpu, device: opened } = await watched();
+      const lost = await openWebgpu(gpu);
+      const model = await lost.load(gpuPlanOf(scheduleByNode(graph)), weightsOf(graph, paramsOf(graph)));
+      await model.run(input);
+      const running = during ? model.run(input) : undefined;
+      opened().destroy();
+      await opened().lost;
+      await expect(running ?? model.run(input)).rejects.toMatchObject({ code: "A0702" });
+      await expect(model.run(input)).rejects.toMatchObject({ code: "A0702" });
+      lost.dispose();
+    }
   });
   test("says so when it is disposed while a model is in use", async () => {
     const model = await own.load(gpuPlanOf(scheduleByNode(graph)), weightsOf(graph, paramsOf(graph)));
