@@ -62,7 +62,7 @@ export function clauseStrings(declaration: DeclarationOf<"Architecture">, word: 
 
 /**
  * Names in the files by the clauses `tensor "path" = "name"`: each `*` stands for one part of the path, `**` for any number
- * of parts. Of the names that fit, in the order of the clauses and the path itself last, the first that the files hold
+ * of parts. Of the names that fit, the path itself first and then in the order of the clauses, the first that the files hold
  * counts; a file of another version thus needs no architecture of its own.
  */
 function tensorNames(declaration: DeclarationOf<"Architecture">, stored: ReadonlyMap<string, TensorHeader>): (path: string) => string {
@@ -78,7 +78,7 @@ function tensorNames(declaration: DeclarationOf<"Architecture">, stored: Readonl
       let next = 1;
       return found ? [{ name: theirs.replace(/\*\*|\*/g, (star) => found[next++] ?? star), general }] : [];
     });
-    return [...names.map((n) => n.name), path].find((name) => stored.has(name)) ?? names.find((n) => !n.general)?.name ?? path;
+    return [path, ...names.map((n) => n.name)].find((name) => stored.has(name)) ?? names.find((n) => !n.general)?.name ?? path;
   };
 }
 

@@ -38,7 +38,7 @@ def randomise(model, seed):
             elif "lora_" in name:
                 p.copy_(normal(p.shape, 0.6 / math.sqrt(p.shape[-1])))
             else:
-                p.copy_(normal(p.shape, 1.2 / math.sqrt(p.shape[-1])))
+                p.copy_(normal(p.shape, 1.2 / math.sqrt(p.shape[-1] if p.ndim else 1)))
     return model.eval()
 
 
