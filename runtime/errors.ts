@@ -135,7 +135,7 @@ const failures: { readonly [C in RuntimeCode]: Wording<Facts[C]> } = {
   A0717: {
     title: "Model does not generate text",
     reason: ({ model, role }) => `\`${model}\` has the role \`${role}\`; only a language model writes text, and only a causal one scores it.`,
-    help: () => "use `run` with named inputs",
+    help: () => "give it named tensors: `adapt eval FILE --inputs X.safetensors --outputs Y.safetensors`, or `run` of a session",
   },
   A0718: { title: "Already disposed", reason: ({ what }) => `${what} was disposed before this call.` },
   A0719: { title: "Run cannot be done", reason: ({ reason }) => `${reason}.` },

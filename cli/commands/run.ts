@@ -20,17 +20,17 @@ export async function run([file]: readonly string[], options: Options, console: 
     if (options.chat === true) await chat(session, options, console, inputs);
     else {
       const prompt = options.prompt === "-" ? await readAll(process.stdin) : String(options.prompt);
-      if (session.writes !== "answer") console.out(prompt);
-      await stream(session, prompt, options, console, inputs);
+      await stream(session, prompt, options, console, inputs, session.writes === "continuation" ? prompt : "");
     }
   } finally {
     session.dispose();
   }
 }
 
-/** Streams one answer and says how fast it was; returns its text. */
-export async function stream(session: Session, prompt: Prompt, options: Options, console: Console, inputs: Inputs): Promise<string> {
+/** Streams one answer after `before` and says how fast it was; returns its text. */
+export async function stream(session: Session, prompt: Prompt, options: Options, console: Console, inputs: Inputs, before = ""): Promise<string> {
   const generation = await session.generate(prompt, { ...generationOptions(options), inputs, signal: console.signal });
+  console.out(before);
   for await (const piece of generation) {
     console.out(piece.text);
     await breathe();

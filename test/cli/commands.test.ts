@@ -207,6 +207,15 @@ describe("build", () => {
   });
 });
 
+test("a model that writes no text says so, and what to do", () => {
+  const out = join(scratch, "classifier.adapt");
+  adapt(["init", "--base", join(golden, "bases/vit"), "-o", out]);
+  const run = adapt(["run", out, "--prompt", "A photo of", "--device", "reference"]);
+  expect(run).toMatchObject({ code: 1, out: "" });
+  expect(run.err).toMatch(/A0717[\s\S]*`image_classification`[\s\S]*adapt eval/);
+  expect(adapt(["explain", out]).out).toContain("a pass over one row");
+});
+
 describe("explain and devices", () => {
   test("explains a code and a spec", () => {
     expect(adapt(["explain", "a0301"]).out).toMatch(/^# A0301/);
