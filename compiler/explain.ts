@@ -7,8 +7,8 @@ import type { Graph, NodeId } from "../ir/graph.ts";
 import type { ModelPlan, Plan, Program as DeviceProgram } from "../runtime/plan.ts";
 import { placeOf } from "./base/lines.ts";
 import type { Span } from "./base/source.ts";
-import { adaptersOf, showTerm } from "./check/composition.ts";
 import { kvPreserving, type Write } from "./check/kv-preserving.ts";
+import { adaptersOfModel, baseOf, basesOf, showModel } from "./check/models.ts";
 import type { PlacedAdapter } from "./check/placement.ts";
 import { inferProperties } from "./check/properties.ts";
 import type { Base, ModuleInstance } from "./check/values.ts";
@@ -71,10 +71,10 @@ export function explainProgram(program: Program, plan: Plan, decisions: Readonly
     models: program.models.flatMap(({ name, model }) => {
       const planned = plan.models[name];
       if (!planned) return [];
-      const adapters = adaptersOf(model.adapters), calls = callsOf(planned.graph);
+      const adapters = adaptersOfModel(model), calls = callsOf(planned.graph);
       return [{
-        name, base: model.base.name, composition: showTerm(model.adapters),
-        parameters: { base: parameterCount(planned.graph, new Set([model.base.name])), adapters: parameterCount(planned.graph, new Set(adapters.map((a) => a.source))) },
+        name, base: baseOf(model).name, composition: showModel(model),
+        parameters: { base: parameterCount(planned.graph, new Set(basesOf(model).map((b) => b.name))), adapters: parameterCount(planned.graph, new Set(adapters.map((a) => a.source))) },
         adapters: adapters.map((a) => explainAdapter(a, keys)), decisions: decisions[name] ?? [],
         work: calls.map(({ call, at }) => ({ call, ...workOf(planned.graph, at) })),
         devices: Object.fromEntries(Object.entries(planned.programs).map(([device, p]) => [device, explainDevice(planned, p, calls.at(-1)!.at)])),
@@ -188,7 +188,7 @@ export function explanationText(explanation: Explanation): string {
 }
 
 function modelText(m: ModelExplanation): string {
-  const lines = [`model ${m.name} = ${m.base}${m.composition === "none" ? "" : ` with ${m.composition}`}`, `  parameters    ${count(m.parameters.base)} of the base${m.parameters.adapters > 0 ? `, ${count(m.parameters.adapters)} of adapters` : ""}`];
+  const lines = [`model ${m.name} = ${m.composition}`, `  parameters    ${count(m.parameters.base)} of the base${m.parameters.adapters > 0 ? `, ${count(m.parameters.adapters)} of adapters` : ""}`];
   for (const a of m.adapters) {
     lines.push(`  adapter ${a.name}  ${a.directory}, ${count(a.parameters)} parameters`);
     for (const s of a.sites) lines.push(`    ${s.method}(${s.arguments}) on ${s.pattern}${s.count > 1 ? `, ${s.count} sites` : ""}`);

@@ -18,6 +18,7 @@ import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../runtime/plan.ts";
 import { CpuCodegen } from "./codegen/cpu/program.ts";
 import { gpuProgram } from "./codegen/gpu/program.ts";
+import { baseOf, composedModels } from "./check/models.ts";
 import type { Diagnostics } from "./diagnostics/diagnostic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
 import { fold, foldSentences } from "./passes/fold.ts";
@@ -88,7 +89,7 @@ export function lower(program: Program, diagnostics: Diagnostics, options: Compi
   const wanted = program.models.filter((m) => options.models?.includes(m.name) ?? true);
   for (const exported of wanted) {
     const said: string[] = (decisions[exported.name] = []);
-    const context = { options, sharing: wanted.filter((m) => m.model.base === exported.model.base).length, decide: (s: string) => void said.push(s) };
+    const context = { options, sharing: wanted.flatMap((m) => composedModels(m.model)).filter((m) => m.base === baseOf(exported.model)).length, decide: (s: string) => void said.push(s) };
     const model = lowerModel(exported, diagnostics, { ...options, cpu }, context, (text) => (printed[exported.name] = text));
     if (!model) return undefined;
     models.push(model);
@@ -111,7 +112,7 @@ function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: 
       if (problem !== undefined) return bug(stage, problem);
       if (options.printAfter === stage) show(print(graph));
     }
-    const model = { name: exported.name, base: exported.model.base, elaborated: { ...elaborated, graph } };
+    const model = { name: exported.name, base: baseOf(exported.model), elaborated: { ...elaborated, graph } };
     const { targets = [], cpu } = options;
     if (targets.length === 0) return model;
     stage = "schedule";

@@ -5,9 +5,11 @@ import { Diagnostics } from "./diagnostics/diagnostic.ts";
 import type { DeclarationOf, Expr, StringLit } from "./syntax/ast.ts";
 import { openBase } from "./check/bases.ts";
 import { Checkpoints } from "./check/checkpoints.ts";
-import { adaptersOf, composedModel, type ComposedModel, type Part } from "./check/composition.ts";
 import { inputOf, type ProgramInput } from "./check/inputs.ts";
+import { modelTerm } from "./check/model-reader.ts";
+import { adaptersOfModel, type ModelTerm } from "./check/models.ts";
 import { checkNames } from "./check/names.ts";
+import type { Part } from "./check/parts.ts";
 import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
 import type { ModulePorts } from "./check/ports.ts";
 import { Scope } from "./check/scope.ts";
@@ -18,7 +20,7 @@ import { basePorts, type BasePorts } from "./elaborate/ports.ts";
 import { declarationsOf, loadLibrary, type Library } from "./library.ts";
 
 /** A model a file exports. */
-export interface ExportedModel { readonly name: string; readonly model: ComposedModel }
+export interface ExportedModel { readonly name: string; readonly model: ModelTerm }
 
 export interface Program {
   readonly library: Library;
@@ -66,10 +68,10 @@ class ProgramChecker {
       const part = this.part({ declaration: d, home: this.library.entry.scope }, d.name.span);
       if (part.kind === "base") {
         bases.push(part.base);
-        if (d.exported) models.push({ name: d.name.text, model: { base: part.base, adapters: { kind: "none", span: d.span }, span: d.span } });
+        if (d.exported) models.push({ name: d.name.text, model: { kind: "adapted", base: part.base, adapters: { kind: "none", span: d.span }, span: d.span } });
       } else if (part.kind === "adapter") adapters.push(part.adapter);
       else if (part.kind === "model") {
-        for (const a of adaptersOf(part.model.adapters)) this.used.add(a);
+        for (const a of adaptersOfModel(part.model)) this.used.add(a);
         if (d.exported) models.push({ name: d.name.text, model: part.model });
       }
     }
@@ -115,7 +117,7 @@ class ProgramChecker {
         return adapter ? { kind: "adapter", adapter } : { kind: "poison" };
       }
       case "Model": {
-        const model = composedModel(d.value, {
+        const model = modelTerm(d.value, {
           partNamed: (n, s) => {
             const part = this.named(n, s, home);
             // A model with a fault still uses what it names.
@@ -123,7 +125,7 @@ class ProgramChecker {
             return part;
           },
           requestField: (n, s) => this.requestField(n, s, home),
-          diagnostics: this.diagnostics,
+          home, diagnostics: this.diagnostics,
         });
         return model ? { kind: "model", model } : { kind: "poison" };
       }

@@ -266,16 +266,24 @@ export class ExpressionGrammar extends CstParser {
     this.CONSUME(t.RBrace);
   });
 
+  /** `x`, `name: x`, and `logits.a: x` for an output by its whole name. */
   protected readonly argument = this.RULE("argument", () => {
     this.OPTION({
-      GATE: () => this.LA(2).tokenType === t.Colon,
+      GATE: () => this.nameFollows(),
       DEF: () => {
-        this.CONSUME(t.Word);
+        this.AT_LEAST_ONE_SEP({ SEP: t.Dot, DEF: () => this.CONSUME(t.Word) });
         this.CONSUME(t.Colon);
       },
     });
     this.SUBRULE(this.expression, { ARGS: [free] });
   });
+
+  /** Words with dots between them, and a colon. */
+  private nameFollows(): boolean {
+    let at = 2;
+    while (this.LA(at).tokenType === t.Dot) at += 2;
+    return this.LA(at).tokenType === t.Colon;
+  }
 
   protected readonly index = this.RULE("index", () => {
     this.CONSUME(t.LBracket);

@@ -108,6 +108,11 @@ export class GraphBuilder {
     return this.at(node.origin, () => this.make(attrsOf(node), inputs, declared));
   }
 
+  /** Asks a question about dims; false when the answer is no. What only a run can answer becomes an assertion. */
+  require(assertion: Assertion): boolean {
+    return this.#checks.require(assertion);
+  }
+
   // sources
 
   /** A named dim bound by an axis of an input, or to the rows already in the states. */

@@ -131,6 +131,8 @@ export interface Assertion {
   readonly right: Dim;
   /** Which question it was, for messages. */
   readonly what: string;
+  /** Of the diagnostic that reports the same fault where it can be known when building. */
+  readonly code?: "A0350";
 }
 
 export interface Graph {

@@ -48,6 +48,11 @@ export class Checks {
     return this.#ask(dim.lessOrEqual(left, right), { relation: "atMost", left, right, what }, "is more than");
   }
 
+  /** False when it cannot hold. */
+  require(a: Assertion): boolean {
+    return this.#ask(a.relation === "equal" ? dim.compareEqual(a.left, a.right) : dim.lessOrEqual(a.left, a.right), a, "does not fit") === undefined;
+  }
+
   shapes(left: readonly Dim[], right: readonly Dim[], what: string): string | undefined {
     if (left.length !== right.length) return `${what}: shapes ${showShape(left)} and ${showShape(right)} differ in rank`;
     for (let i = 0; i < left.length; i++) {

@@ -10,6 +10,7 @@ interface Facts {
   A0203: { input: string; value: number; expected: string };
   A0204: { input: string; expected: string; found: string };
   A0223: { input: string; sum: number };
+  A0350: { what: string; left: number; right: number; relation: "equal" | "atMost" };
   A0403: { input: string; value: string; known: readonly string[] };
   /** The device asked for is not there. */
   A0701: { device: string; reason: string };
@@ -52,6 +53,11 @@ const failures: { readonly [C in RuntimeCode]: Wording<Facts[C]> } = {
   A0223: {
     title: "Weights do not sum to 1",
     reason: ({ input, sum }) => `The weights of \`${input}\` sum to ${sum}:\n\n    Expected   numbers that sum to 1\n    Found      ${sum}`,
+  },
+  A0350: {
+    title: "Segments do not cover the input",
+    reason: ({ what, left, right, relation }) => `The ${what} do not go together: ${left} is ${relation === "equal" ? "not" : "more than"} ${right}.`,
+    help: () => "let the last size be `..`, which takes the rest",
   },
   A0403: {
     title: "Switch does not cover every value",

@@ -29,8 +29,9 @@ export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, I
   }
   for (const a of plan.graph.assertions ?? []) {
     const [left, right] = [dim.evaluate(a.left, dims), dim.evaluate(a.right, dims)];
-    if (a.relation === "equal" ? left !== right : left > right)
-      throw new RuntimeFailure("A0719", { reason: `${a.what}: ${dim.print(a.left)} is ${left} and ${dim.print(a.right)} is ${right}` });
+    if (a.relation === "equal" ? left === right : left <= right) continue;
+    if (a.code) throw new RuntimeFailure(a.code, { what: a.what, left, right, relation: a.relation });
+    throw new RuntimeFailure("A0719", { reason: `${a.what}: ${dim.print(a.left)} is ${left} and ${dim.print(a.right)} is ${right}` });
   }
   return out;
 }

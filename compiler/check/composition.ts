@@ -1,18 +1,14 @@
 /**
- * What a model expression means: its base and the composition of adapters on it.
+ * A composition of adapters as a tree of terms: `a then b`, `a + b`, `w * a`, `none`, averages, splits.
  *
- * `a then b`, `a + b`, `w * a`, `none`, parentheses and `(m with a) with b` become one tree of terms; semantics.md,
- * section 4, gives each its meaning at a port. Kinds that do not go together are reported here, with both places.
+ * semantics.md, section 4, gives each its meaning at a port; `term-reader.ts` reads them, `models.ts` puts them on bases.
  */
 import type { Span } from "../base/source.ts";
-import type { Expr } from "../syntax/ast.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { PlacedAdapter } from "./placement.ts";
-import { declaredOf, whatOf, type CompositionContext } from "./parts.ts";
-import { TermReader } from "./term-reader.ts";
-import type { Base } from "./values.ts";
 import { showWeight, type Weight } from "./weights.ts";
 
-/** A composition of adapters; the meaning of each kind at one port is in `elaborate/compose.ts`. */
+/** A composition of adapters; the meaning of each kind at one port is in `elaborate/composer.ts`. */
 export type Term = { readonly span: Span } & (
   | { readonly kind: "none" }
   | { readonly kind: "adapter"; readonly adapter: PlacedAdapter }
@@ -21,44 +17,15 @@ export type Term = { readonly span: Span } & (
   /** Both see the same value; their effects add up. */
   | { readonly kind: "sum"; readonly left: Term; readonly right: Term }
   | { readonly kind: "scaled"; readonly weight: Weight; readonly of: Term }
+  /** `Σ wi Ei(y)`; `total` is the sum of the weights. */
+  | { readonly kind: "average"; readonly members: readonly WeightedTerm[]; readonly total: Weight }
+  /** Row t by its segment; a size that is absent takes the rest. */
+  | { readonly kind: "split"; readonly along: "tokens" | "rows"; readonly sizes: readonly (number | undefined)[]; readonly members: readonly Term[] }
+  /** A model each, their outputs one after the other along the batch. */
+  | { readonly kind: "parallel"; readonly members: readonly Term[] }
 );
-
-/** A base with what acts on it, in order. */
-export interface ComposedModel {
-  readonly base: Base;
-  readonly adapters: Term;
-  readonly span: Span;
-}
-
-/** The model an expression stands for; undefined after a report. */
-export function composedModel(expr: Expr, context: CompositionContext): ComposedModel | undefined {
-  switch (expr.kind) {
-    case "Parenthesized":
-      return composedModel(expr.of, context);
-    case "With": {
-      const model = composedModel(expr.model, context);
-      const adapters = new TermReader(context).term(expr.adapters);
-      if (!model || !adapters) return undefined;
-      if (!onBase(adapters, model.base, context)) return undefined;
-      const all: Term = model.adapters.kind === "none" ? adapters : { kind: "then", first: model.adapters, second: adapters, span: expr.span };
-      return { base: model.base, adapters: all, span: expr.span };
-    }
-    case "Ref": {
-      const part = context.partNamed(expr.name, expr.span);
-      if (part.kind === "base") return { base: part.base, adapters: { kind: "none", span: expr.span }, span: expr.span };
-      if (part.kind === "model") return part.model;
-      if (part.kind !== "poison")
-        context.diagnostics.report("A0108", {
-          at: expr.span, name: expr.name, expected: "base or model", found: part.kind === "other" ? part.what : part.kind,
-          ...declaredOf(part), ...(part.kind === "adapter" ? { help: `write \`${part.adapter.base.name} with ${expr.name}\`` } : {}),
-        });
-      return undefined;
-    }
-    default:
-      context.diagnostics.report("A0109", { at: expr.span, what: whatOf(expr) });
-      return undefined;
-  }
-}
+export type TermOf<K extends Term["kind"]> = Extract<Term, { kind: K }>;
+export interface WeightedTerm { readonly weight: Weight; readonly of: Term }
 
 /** The terms a term is made of, in order. */
 export function partsOf(term: Term): readonly Term[] {
@@ -67,6 +34,20 @@ export function partsOf(term: Term): readonly Term[] {
     case "then": return [term.first, term.second];
     case "sum": return [term.left, term.right];
     case "scaled": return [term.of];
+    case "average": return term.members.map((m) => m.of);
+    case "split": case "parallel": return term.members;
+  }
+}
+
+/** The same composition of other terms; they are as many as `partsOf` gives. */
+export function withParts(term: Term, parts: readonly Term[]): Term {
+  switch (term.kind) {
+    case "none": case "adapter": return term;
+    case "then": return { ...term, first: parts[0]!, second: parts[1]! };
+    case "sum": return { ...term, left: parts[0]!, right: parts[1]! };
+    case "scaled": return { ...term, of: parts[0]! };
+    case "average": return { ...term, members: term.members.map((m, i) => ({ ...m, of: parts[i]! })) };
+    case "split": case "parallel": return { ...term, members: parts };
   }
 }
 
@@ -88,27 +69,32 @@ export function showTerm(term: Term): string {
     case "adapter": return term.adapter.name;
     case "then": return `${showTerm(term.first)} then ${inParens(term.second, ["then"])}`;
     case "sum": return `${inParens(term.left, ["then"])} + ${inParens(term.right, ["then"])}`;
+    case "average": return `average { ${term.members.map((m) => `${showWeight(m.weight)} * ${inParens(m.of, ["then", "sum"])}`).join(", ")} }`;
+    case "split": return `split(${term.along}: [${term.sizes.map((n) => n ?? "..").join(", ")}]) { ${term.members.map(showTerm).join(", ")} }`;
+    case "parallel": return `parallel { ${term.members.map(showTerm).join(", ")} }`;
     case "scaled": return `${showWeight(term.weight)} * ${inParens(term.of, ["then", "sum"])}`;
   }
 }
 
 const inParens = (t: Term, kinds: readonly Term["kind"][]): string => (kinds.includes(t.kind) ? `(${showTerm(t)})` : showTerm(t));
 
-/** Every adapter must be placed on the model's base. */
-function onBase(term: Term, base: Base, context: CompositionContext): boolean {
-  let fine = true;
-  const visit = (t: Term): void => {
-    if (t.kind === "adapter" && t.adapter.base !== base) {
-      fine = false;
-      context.diagnostics.report("A0306", {
-        at: t.span, adapter: t.adapter.name, adapterBase: t.adapter.base.name, base: base.name, declared: t.adapter.span, because: base.because,
-        ...(t.adapter.base.path === base.path ? { body: "Both bases come from one directory; use one of the two names for adapter and model." } : {}),
-      });
-    }
-    partsOf(t).forEach(visit);
-  };
-  visit(term);
-  return fine;
+/** How many models a composition makes: the members of `parallel` are models of their own. */
+export function parallelTerms(term: Term, diagnostics: Diagnostics): readonly Term[] | undefined {
+  if (term.kind === "parallel") {
+    const all = term.members.map((m) => parallelTerms(m, diagnostics));
+    return all.every((t) => t !== undefined) ? all.flat() : undefined;
+  }
+  const parts = partsOf(term), each: (readonly Term[])[] = [];
+  for (const p of parts) {
+    const found = parallelTerms(p, diagnostics);
+    if (!found) return undefined;
+    each.push(found);
+  }
+  const count = Math.max(1, ...each.map((e) => e.length));
+  const widest = each.findIndex((e) => e.length === count), other = each.findIndex((e) => e.length !== 1 && e.length !== count);
+  if (other >= 0) {
+    diagnostics.report("A0352", { at: parts[other]!.span, other: parts[widest]!.span, left: count, right: each[other]!.length });
+    return undefined;
+  }
+  return count === 1 ? [term] : Array.from({ length: count }, (_, i) => withParts(term, each.map((e) => e[e.length === 1 ? 0 : i]!)));
 }
-
-export type { CompositionContext, Part } from "./parts.ts";

@@ -2,7 +2,8 @@
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr } from "../syntax/ast.ts";
-import type { ComposedModel } from "./composition.ts";
+import type { ModelTerm } from "./models.ts";
+import type { Scope } from "./scope.ts";
 import type { ProgramInput } from "./inputs.ts";
 import type { PlacedAdapter } from "./placement.ts";
 import type { Base } from "./values.ts";
@@ -13,7 +14,7 @@ export type Part =
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "input"; readonly input: ProgramInput }
   | { readonly kind: "base"; readonly base: Base }
-  | { readonly kind: "model"; readonly model: ComposedModel }
+  | { readonly kind: "model"; readonly model: ModelTerm }
   /** Reported already. */
   | { readonly kind: "poison" }
   | { readonly kind: "other"; readonly what: string; readonly declared?: Span };
@@ -23,6 +24,8 @@ export interface CompositionContext {
   partNamed(name: string, at: Span): Part;
   /** The input of a request's field (`request.f`); undefined after a report. */
   requestField(name: string, at: Span): ProgramInput | undefined;
+  /** Names in reach of the program, for functions. */
+  readonly home: Scope;
   readonly diagnostics: Diagnostics;
 }
 

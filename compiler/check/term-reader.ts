@@ -7,6 +7,7 @@ import type { Span } from "../base/source.ts";
 import type { Expr } from "../syntax/ast.ts";
 import type { Term } from "./composition.ts";
 import { declaredOf, whatOf, type CompositionContext } from "./parts.ts";
+import { formTerm, type FormReader } from "./term-forms.ts";
 import { combineWeights, inputWeight, type Weight } from "./weights.ts";
 
 /** A weight where it stands. */
@@ -14,7 +15,7 @@ interface WeightSide { readonly kind: "weight"; readonly value: Weight; readonly
 type Side = Term | WeightSide;
 
 /** Reads terms; a side that is a weight and a side that is an adapter make a weighted adapter. */
-export class TermReader {
+export class TermReader implements FormReader {
   private readonly context: CompositionContext;
   constructor(context: CompositionContext) {
     this.context = context;
@@ -25,6 +26,18 @@ export class TermReader {
     const found = this.side(e);
     if (found?.kind !== "weight") return found;
     this.context.diagnostics.report("A0204", { at: e.span, expected: "adapter", found: "number", help: "a weight stands before an adapter: `0.7 * law`" });
+    return undefined;
+  }
+
+  get diagnostics(): CompositionContext["diagnostics"] {
+    return this.context.diagnostics;
+  }
+
+  /** A weight: a number or a value of the request; undefined after a report. */
+  weight(e: Expr): Weight | undefined {
+    const found = this.side(e);
+    if (!found || found.kind === "weight") return found?.value;
+    this.context.diagnostics.report("A0204", { at: e.span, expected: "number", found: "adapter" });
     return undefined;
   }
 
@@ -51,6 +64,10 @@ export class TermReader {
         return this.named(e);
       case "Member": case "Index":
         return this.input(e);
+      case "Call": case "Braced": {
+        const found = formTerm(e, this);
+        return found === "unknown" ? this.notYet(e) : found;
+      }
       default:
         return this.notYet(e);
     }

@@ -17,6 +17,8 @@ export type WeightOperator = "+" | "-" | "*" | "/";
 
 /** `left op right`; known numbers are computed. */
 export function combineWeights(op: WeightOperator, left: Weight, right: Weight): Weight {
+  if (op === "*" && left === 1) return right;
+  if ((op === "*" || op === "/") && right === 1) return left;
   if (typeof left !== "number" || typeof right !== "number") return { kind: "binary", op, left, right };
   switch (op) {
     case "+": return left + right;
@@ -24,6 +26,16 @@ export function combineWeights(op: WeightOperator, left: Weight, right: Weight):
     case "*": return left * right;
     case "/": return left / right;
   }
+}
+
+/** Do weights sum to 1: known numbers, or all components of one simplex? */
+export function isWhole(weights: readonly Weight[]): boolean {
+  const numbers = weights.filter((w) => typeof w === "number");
+  if (numbers.length === weights.length) return Math.abs(numbers.reduce((a, b) => a + b, 0) - 1) <= 1e-5;
+  const [first] = weights;
+  if (typeof first !== "object" || first.kind !== "input" || first.input.type.kind !== "simplex") return false;
+  const seen = new Set(weights.map((w) => (typeof w === "object" && w.kind === "input" && w.input === first.input ? w.index : undefined)));
+  return !seen.has(undefined) && seen.size === weights.length && seen.size === first.input.type.dims.at(-1);
 }
 
 /** The weight as a program writes it. */

@@ -7,7 +7,7 @@ import { asNode, dimOf, made, valueOfDim, type OperatorContext } from "./operato
 
 export interface BuiltinContext extends OperatorContext {
   /** A name for the rows a call keeps from run to run, different for each call. */
-  newState(): string;
+  newState(x: NodeId): string;
 }
 
 /** Arguments in the order of the declaration; `at` is the call. */
@@ -194,10 +194,10 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     if (last && inner && !equal(last.dim, inner.dim)) return made(c, at, () => c.builder.linear(t.node, w.node), [w, t]);
     return made(c, at, () => c.builder.linear(t.node, w.node, bias?.kind === "tensor" ? bias.node : undefined), [t, w]);
   },
-  keep: ([x], at, c) => made(c, at, () => c.builder.keep(tensor(x).node, c.newState()), [tensor(x)]),
+  keep: ([x], at, c) => made(c, at, () => c.builder.keep(tensor(x).node, c.newState(tensor(x).node)), [tensor(x)]),
   remember: ([x, axis], at, c) => {
     const t = tensor(x), a = axisOf(axis!, t);
-    const state = c.newState();
+    const state = c.newState(t.node);
     return made(c, at, () => c.builder.append(t.node, state, a), [t]);
   },
 };

@@ -1,9 +1,8 @@
 /**
- * The meaning of a composition of adapters at one port (semantics.md, sections 3 and 4), as graph nodes.
+ * One adapter at one port (semantics.md, section 3), as graph nodes: a method's equations run over the port's state.
  *
  * The chain state of a port is its current value, and at a linear map also the current map `(W, b)`. A method's equations
- * act on it in written order; `then` passes the state on, `+` and weights add up effects, the differences from the state
- * before. Low-rank updates stay beside the weight, as products applied from right to left; whether one is folded into
+ * act on it in written order; compositions of adapters are in `composer.ts`. Low-rank updates stay beside the weight, as products applied from right to left; whether one is folded into
  * the weight is decided by a pass.
  */
 import type { GraphBuilder } from "../../ir/build.ts";
@@ -12,15 +11,13 @@ import { sameShape, showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr } from "../syntax/ast.ts";
-import type { Term } from "../check/composition.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
-import type { ComputedWeight } from "../check/weights.ts";
 import { bindsMap } from "../check/method-binding.ts";
 import { inferProperties } from "../check/properties.ts";
 import type { Scope } from "../check/scope.ts";
 import { describe, type ModuleInstance, type TensorVal, type Value } from "../check/values.ts";
-import { effects, plus, single, total, type Combination } from "./combination.ts";
+import { plus, single, total, type Combination } from "./combination.ts";
 import { act, applyMatrix } from "./matrix-action.ts";
 import type { RequestInputs } from "./request-inputs.ts";
 import { modelPort, runBody } from "./statements.ts";
@@ -46,7 +43,7 @@ export interface BodyEvaluator {
 }
 
 /** The current map of a linear module. */
-interface MapState {
+export interface MapState {
   /** `[O, I]`; undefined once no single matrix does the same. */
   readonly weight: () => Combination | undefined;
   readonly bias: () => Combination | undefined;
@@ -54,7 +51,7 @@ interface MapState {
   readonly lost?: { readonly adapter: string; readonly because: Span };
 }
 
-interface PortState {
+export interface PortState {
   readonly value: Combination;
   readonly map: MapState | undefined;
 }
@@ -73,19 +70,12 @@ export interface PortSite extends PortPlace {
   map(adapter: PlacedAdapter | undefined): { readonly weight: NodeId; readonly bias?: NodeId } | undefined;
 }
 
-/** The value of a port after a composition; the port's own value when nothing acts there. */
-export function composeAt(term: Term, site: PortSite, evaluator: BodyEvaluator): NodeId {
-  const composer = new Composer(site, evaluator);
-  const before = composer.initial();
-  const after = composer.denote(term, before);
-  return after === before ? site.value : total(evaluator.builder, after.value, (n) => evaluator.isConst(n), site.value);
-}
-
 /** Does an adapter write this port, or replace parameters of this module? */
 export function actsAt(adapter: PlacedAdapter, module: ModuleInstance, port: string): boolean {
   return sitesAt(adapter, module, port).length > 0 || (port === "output" && adapter.replacements.some((r) => r.module === module));
 }
 
+/** The placed methods of an adapter at one port, in order. */
 export function sitesAt(adapter: PlacedAdapter, module: ModuleInstance, port: string): readonly PlacedSite[] {
   return adapter.sites.filter((s) => s.module === module && s.port === port);
 }
@@ -114,95 +104,8 @@ export function bindSite(placed: PlacedSite, scope: Scope, evaluator: BodyEvalua
   for (const other of evaluator.portsOf(placed.module)) if (other !== placed.port) port(`${on.name.text}.${other}`, placed.module, other, on.span);
 }
 
-class Composer {
-  private readonly site: PortSite;
-  private readonly evaluator: BodyEvaluator;
-
-  constructor(site: PortSite, evaluator: BodyEvaluator) {
-    this.site = site;
-    this.evaluator = evaluator;
-  }
-
-  initial(): PortState {
-    return this.stateOf(this.site.value, undefined);
-  }
-
-  private stateOf(value: NodeId, adapter: PlacedAdapter | undefined): PortState {
-    const { site } = this;
-    const known = site.port === "output" ? once(() => site.map(adapter)) : () => undefined;
-    return {
-      value: single(value),
-      map: { weight: () => combinationOf(known()?.weight), bias: () => combinationOf(known()?.bias) },
-    };
-  }
-
-  /** `⟦term⟧(state)`; the same object when nothing acts here. */
-  denote(term: Term, state: PortState): PortState {
-    switch (term.kind) {
-      case "none":
-        return state;
-      case "adapter":
-        return this.adapter(term.adapter, state);
-      case "then":
-        return this.denote(term.second, this.denote(term.first, state));
-      case "sum":
-        return this.combined(state, [{ weight: 1, of: this.denote(term.left, state) }, { weight: 1, of: this.denote(term.right, state) }]);
-      case "scaled":
-        return typeof term.weight === "number"
-          ? this.combined(state, [{ weight: term.weight, of: this.denote(term.of, state) }])
-          : this.weighted(state, this.denote(term.of, state), term.weight, term.span);
-    }
-  }
-
-  /** `y + w (E(y) - y)` for a weight that is a value: of the request, or of each row. */
-  private weighted(state: PortState, of: PortState, weight: ComputedWeight, at: Span): PortState {
-    const { builder: b, request } = this.evaluator;
-    const w = of === state ? undefined : request.weight(weight);
-    if (w === undefined) return state;
-    const effect = (now: Combination, after: Combination, like: NodeId): Combination => {
-      const change = plus(after, now, -1);
-      if (change.size === 0) return now;
-      const part = request.scaled(total(b, change, (n) => this.evaluator.isConst(n), like), w, at);
-      return part === undefined ? now : plus(now, single(part));
-    };
-    // Weights of rows make no one map.
-    const one = b.rankOf(w) === 0;
-    const part = (pick: (s: PortState) => Combination | undefined) => once(() => {
-      const now = pick(state), after = pick(of);
-      return one && now && after ? effect(now, after, [...after.keys()][0] ?? this.site.value) : undefined;
-    });
-    const lost = of.map?.lost;
-    return {
-      value: effect(state.value, of.value, this.site.value),
-      map: { weight: part((s) => s.map?.weight()), bias: part((s) => s.map?.bias() ?? new Map()), ...(lost ? { lost } : {}) },
-    };
-  }
-
-  private combined(state: PortState, parts: readonly { readonly weight: number; readonly of: PortState }[]): PortState {
-    const acting = parts.filter((p) => p.of !== state);
-    if (acting.length === 0) return state;
-    const lost = acting.map((p) => p.of.map?.lost).find((l) => l !== undefined);
-    const of = (pick: (s: PortState) => Combination | undefined) => (): Combination | undefined => {
-      const own = pick(state);
-      const all = acting.map((p) => ({ weight: p.weight, of: pick(p.of) }));
-      return all.every((p) => p.of !== undefined) ? effects(own ?? new Map(), all as { weight: number; of: Combination }[]) : undefined;
-    };
-    return {
-      value: effects(state.value, acting.map((p) => ({ weight: p.weight, of: p.of.value }))),
-      map: { weight: once(of((s) => s.map?.weight())), bias: once(of((s) => s.map?.bias() ?? new Map())), ...(lost ? { lost } : {}) },
-    };
-  }
-
-  private adapter(adapter: PlacedAdapter, state: PortState): PortState {
-    const { module, port } = this.site;
-    const replaced = port === "output" ? this.site.replaced(adapter) : undefined;
-    const start = replaced === undefined ? state : this.stateOf(replaced, adapter);
-    return sitesAt(adapter, module, port).reduce((s, site) => new MethodRun(site, adapter, this.site, this.evaluator).from(s), start);
-  }
-}
-
 /** Runs one method's equations over the chain state of a port. */
-class MethodRun {
+export class MethodRun {
   private state: PortState = { value: new Map(), map: undefined };
   private readonly lets = new Map<string, Expr>();
   private readonly scope: Scope;
@@ -379,9 +282,9 @@ class MethodRun {
   }
 }
 
-const combinationOf = (node: NodeId | undefined): Combination | undefined => (node === undefined ? undefined : single(node));
+export const combinationOf = (node: NodeId | undefined): Combination | undefined => (node === undefined ? undefined : single(node));
 
-function once<T>(make: () => T): () => T {
+export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => (made ??= { value: make() }).value;
 }

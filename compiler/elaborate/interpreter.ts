@@ -6,6 +6,7 @@
  * placed on a module is asked for at each call of it (`Placement`).
  */
 import { GraphBuilder } from "../../ir/build.ts";
+import type { NodeId } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Block, Expr, ExprOf, Param, Statement, TypeExpr } from "../syntax/ast.ts";
@@ -19,6 +20,7 @@ import { builtins, callBuiltin, type BuiltinContext } from "./builtins.ts";
 import { binary, fromJson, joined, sizeQuestion, unary } from "./operators.ts";
 import { indexed } from "./indexing.ts";
 import { unify } from "./shapes.ts";
+import { StateNames } from "./state-names.ts";
 
 const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, kB: 1e3, MB: 1e6, GB: 1e9 };
 /** Calls deeper than this are a loop of the library's functions. */
@@ -31,24 +33,23 @@ export class Interpreter implements Elaborator, BuiltinContext {
   /** Tensors that stand in for parameters in the call that runs now. */
   private overrides: Overrides | undefined;
   private current: ModuleInstance | undefined;
-  private readonly states = new Map<string, number>();
+  private readonly names: StateNames;
   private depth = 0;
 
-  constructor(diagnostics: Diagnostics, builder = new GraphBuilder()) {
+  /** `names` is shared by the models of one graph. */
+  constructor(diagnostics: Diagnostics, builder = new GraphBuilder(), names = new StateNames()) {
     this.diagnostics = diagnostics;
+    this.names = names;
     this.builder = builder;
   }
 
   /** Forgets which states were named, before the rules run once more over the same nodes. */
   again(): void {
-    this.states.clear();
+    this.names.again();
   }
 
-  newState(): string {
-    const key = this.current?.key ?? "";
-    const n = this.states.get(key) ?? 0;
-    this.states.set(key, n + 1);
-    return `${key}.${n}`;
+  newState(x: NodeId): string {
+    return this.names.of(this.current?.key ?? "", x);
   }
 
   paramTensor(param: ParamInstance): TensorVal {

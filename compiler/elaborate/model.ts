@@ -10,14 +10,19 @@ import type { InputDomain } from "../../ir/domain.ts";
 import { GraphBuilder } from "../../ir/build.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Param } from "../syntax/ast.ts";
-import { adaptersOf, type ComposedModel } from "../check/composition.ts";
+import { adaptersOf } from "../check/composition.ts";
+import { baseOf, type ComposedModel, type ModelTerm } from "../check/models.ts";
 import { Scope } from "../check/scope.ts";
 import type { ModuleInstance, Value } from "../check/values.ts";
+import { sameShape, showType } from "../../ir/ops.ts";
 import { AdapterPlacement, type Elaborator, type Placement } from "./adapters.ts";
+import { combinedOutputs } from "./combined-model.ts";
 import { Interpreter } from "./interpreter.ts";
 import { dimOf, tensorOf, valueOfDim } from "./operators.ts";
 import { RequestInputs } from "./request-inputs.ts";
+import { StateNames } from "./state-names.ts";
 
+/** An input as the plan lists it. */
 export interface ModelInput { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly default?: "arange" | "ones" | "zeros"; readonly domain?: InputDomain }
 export interface ElaboratedModel { readonly graph: Graph; readonly inputs: readonly ModelInput[]; readonly role: string }
 
@@ -27,26 +32,62 @@ const past = "P";
 /** What stands between a model's modules and its graph; `base` has none. */
 export type PlacementOf = (elaborator: Elaborator) => Placement;
 
+/** What the models of one graph share. */
+interface Shared {
+  readonly builder: GraphBuilder;
+  readonly diagnostics: Diagnostics;
+  readonly request: RequestInputs;
+  readonly names: StateNames;
+  readonly inputs: Map<string, ModelInput>;
+}
+
 /** Undefined after a report. `place` replaces what the model's adapters do. */
-export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, place?: PlacementOf): ElaboratedModel | undefined {
+export function elaborateModel(model: ModelTerm, diagnostics: Diagnostics, place?: PlacementOf): ElaboratedModel | undefined {
+  const builder = new GraphBuilder();
+  const shared: Shared = { builder, diagnostics, request: new RequestInputs(builder, diagnostics), names: new StateNames(), inputs: new Map() };
+  const outputs = outputsOf(model, shared, place);
+  if (!outputs) return undefined;
+  const role = baseOf(model).architecture.declaration.role;
+  return {
+    graph: builder.finish(outputs), inputs: [...shared.inputs.values(), ...shared.request.used],
+    role: model.kind === "parallel" && !model.members.some((m) => m.name !== undefined) ? "Parallel" : role?.kind === "NamedType" ? role.name.text : "",
+  };
+}
+
+function outputsOf(model: ModelTerm, shared: Shared, place?: PlacementOf): readonly GraphOutput[] | undefined {
+  if (model.kind === "adapted") return runAdapted(model, shared, place);
+  const of = model.kind === "ensemble" ? model.members : model.members.map((m) => m.of);
+  const members: (readonly GraphOutput[])[] = [];
+  for (const m of of) {
+    const outputs = outputsOf(m, shared, place);
+    if (!outputs) return undefined;
+    members.push(outputs);
+  }
+  return combinedOutputs(model, members, shared);
+}
+
+function runAdapted(model: ComposedModel, { builder, diagnostics, request, names, inputs }: Shared, place?: PlacementOf): readonly GraphOutput[] | undefined {
   const { root, architecture } = model.base;
   const rule = architecture.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
   if (rule?.kind !== "ForwardStmt") {
     diagnostics.report("A0219", { at: architecture.declaration.name.span, name: "forward", what: "the architecture" });
     return undefined;
   }
-  const builder = new GraphBuilder();
-  const interpreter = new Interpreter(diagnostics, builder);
-  const request = new RequestInputs(builder, diagnostics);
+  const interpreter = new Interpreter(diagnostics, builder, names);
   const adapted = !place && adaptersOf(model.adapters).length > 0 ? new AdapterPlacement(model.adapters, interpreter, request) : undefined;
   const placement = place ? place(interpreter) : adapted;
   if (placement) interpreter.placement = placement;
   const scope = root.scope.child();
-  const inputs: ModelInput[] = [], values: Value[] = [];
+  const values: Value[] = [];
   for (const p of rule.params) {
     const input = inputOf(p, scope, root, interpreter);
     if (!input) return undefined;
-    inputs.push(input);
+    const before = inputs.get(input.name);
+    if (before && !(before.dtype === input.dtype && sameShape(before.shape, input.shape))) {
+      diagnostics.report("A0354", { at: model.span, what: `input \`${input.name}\``, left: showType(before), right: showType(input) });
+      return undefined;
+    }
+    inputs.set(input.name, input);
     values.push(tensorOf(builder, builder.input(input.name, input.dtype, input.shape), p.span));
   }
   let result = interpreter.callWith(root, values, model.span);
@@ -69,8 +110,8 @@ export function elaborateModel(model: ComposedModel, diagnostics: Diagnostics, p
     if (r.name.text === "logits" && !rule.results.some((o) => o.name.text === "next_logits") && v.dims.length === 3 && rows && print(rows.dim) !== "1")
       outputs.push({ name: "next_logits", node: builder.slice(v.node, 1, sub(rows.dim, one), constant(1)) });
   }
-  const role = architecture.declaration.role;
-  return { graph: builder.finish(outputs), inputs: [...inputs, ...request.used], role: role?.kind === "NamedType" ? role.name.text : "" };
+  names.next();
+  return outputs;
 }
 
 function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Interpreter): ModelInput | undefined {
@@ -87,7 +128,7 @@ function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Inte
       builder.bindDim({ name, from: { kind: "input", input: p.name.text, axis } });
       scope.set(name, valueOfDim(named(name), d.span));
     }
-    if (d.value && mentions(d.value, past) && !builder.dims.some((b) => b.name === past)) {
+    if (d.value && mentions(d.value, past)) {
       builder.bindDim({ name: past, from: { kind: "past" } });
       // The forward rule names it as well, where the tensors it is the size of may be absent.
       for (const s of [scope, root.scope]) s.set(past, valueOfDim(named(past), d.span));

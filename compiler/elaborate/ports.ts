@@ -28,7 +28,7 @@ export function basePorts(base: Base): BasePorts {
     });
   };
   const none = { kind: "none" as const, span: base.because };
-  elaborateModel({ base, adapters: none, span: base.because }, new Diagnostics(), ({ builder }) => {
+  elaborateModel({ kind: "adapted", base, adapters: none, span: base.because }, new Diagnostics(), ({ builder }) => {
     nodes = builder.nodes;
     return {
       call: (module, args, forward) => {

@@ -74,6 +74,12 @@ export class Cst {
     return token && this.asName(token);
   }
 
+  /** Words with dots between them as one name. */
+  dottedName(label: string): Name | undefined {
+    const parts = this.names(label), [first] = parts, last = parts[parts.length - 1];
+    return first && last && { text: parts.map((p) => p.text).join("."), span: { ...first.span, end: last.span.end } };
+  }
+
   names(label: string): Name[] {
     return this.tokens(label).map((token) => this.asName(token));
   }

@@ -152,7 +152,7 @@ function buildSuffix(of: Expr, cst: Cst): Expr {
 /** The arguments of `args` or `entries`. */
 export function buildArguments(cst: Cst): Argument[] {
   return cst.subs("argument").map((argument) => {
-    const name = argument.maybeName("Word");
+    const name = argument.dottedName("Word");
     return { ...(name && { name }), value: buildExpression(argument.sub("expression")), span: argument.span };
   });
 }

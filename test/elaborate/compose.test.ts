@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../../ir/evaluate.ts";
-import { composeAt } from "../../compiler/elaborate/compose.ts";
+import { composeAt } from "../../compiler/elaborate/composer.ts";
 import type { Term } from "../../compiler/check/composition.ts";
 import type { PlacedAdapter } from "../../compiler/check/placement.ts";
 import { here } from "../check/fake-base.ts";
@@ -51,13 +51,15 @@ const dense: Kind = {
 const kinds = [lowRank, gain, squash, dense];
 
 /** A term over adapters by number, with its denotation. */
-type Shape = { readonly k: "none" } | { readonly k: "a"; readonly i: number } | { readonly k: "then" | "sum"; readonly a: Shape; readonly b: Shape } | { readonly k: "times"; readonly w: number; readonly a: Shape };
+type Shape = { readonly k: "none" } | { readonly k: "a"; readonly i: number } | { readonly k: "then" | "sum"; readonly a: Shape; readonly b: Shape } | { readonly k: "times"; readonly w: number; readonly a: Shape }
+  | { readonly k: "average"; readonly v: number; readonly w: number; readonly a: Shape; readonly b: Shape };
 const shapes = fc.letrec<{ s: Shape }>((tie) => ({
   s: fc.oneof(
     { maxDepth: 4 },
     fc.record({ k: fc.constant("a" as const), i: fc.nat(3) }),
     fc.constant({ k: "none" as const }),
     fc.record({ k: fc.constantFrom("then" as const, "sum" as const), a: tie("s"), b: tie("s") }),
+    fc.record({ k: fc.constant("average" as const), v: fc.constantFrom(0.25, 1, -0.5), w: fc.constantFrom(0.75, 1), a: tie("s"), b: tie("s") }),
     fc.record({ k: fc.constant("times" as const), w: fc.constantFrom(0, 1, -1, 0.5, 2), a: tie("s") }),
   ),
 })).s;
@@ -69,8 +71,11 @@ function term(s: Shape, adapters: readonly PlacedAdapter[]): Term {
     case "then": return { kind: "then", first: term(s.a, adapters), second: term(s.b, adapters), span: here };
     case "sum": return { kind: "sum", left: term(s.a, adapters), right: term(s.b, adapters), span: here };
     case "times": return { kind: "scaled", weight: s.w, of: term(s.a, adapters), span: here };
+    case "average": return { kind: "average", members: [{ weight: s.v, of: term(s.a, adapters) }, { weight: s.w, of: term(s.b, adapters) }], total: s.v + s.w, span: here };
   }
 }
+/** Does an adapter act here? Where none does, an average of any weights leaves the value alone. */
+const acts = (s: Shape): boolean => (s.k === "a" ? true : s.k === "none" ? false : s.k === "times" ? acts(s.a) : acts(s.a) || acts(s.b));
 /** `⟦s⟧(y)`, straight from the table of semantics.md. */
 function denote(s: Shape, y: Vec, x: Vec): Vec {
   switch (s.k) {
@@ -84,6 +89,11 @@ function denote(s: Shape, y: Vec, x: Vec): Vec {
     case "times": {
       const a = denote(s.a, y, x);
       return y.map((v, o) => v + s.w * (a[o]! - v));
+    }
+    case "average": {
+      if (!acts(s)) return y;
+      const a = denote(s.a, y, x), b = denote(s.b, y, x);
+      return y.map((_, o) => s.v * a[o]! + s.w * b[o]!);
     }
   }
 }

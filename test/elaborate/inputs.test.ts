@@ -1,7 +1,7 @@
 /** Inputs of a program as weights of adapters: against the same sums with numbers, and per row. */
 import { expect, it } from "vitest";
 import { evaluate } from "../../ir/evaluate.ts";
-import { composeAt } from "../../compiler/elaborate/compose.ts";
+import { composeAt } from "../../compiler/elaborate/composer.ts";
 import type { Term } from "../../compiler/check/composition.ts";
 import type { ProgramInput } from "../../compiler/check/inputs.ts";
 import type { Weight } from "../../compiler/check/weights.ts";

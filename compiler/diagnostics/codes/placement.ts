@@ -171,4 +171,41 @@ A method that names its port needs none in the selector: \`on x.model.layers[*].
   }), `
 A method that adds rows (a prefix, a prompt) changes how many there are. Sums and weights need values of one shape.
 `),
+
+  A0350: error("Segments do not cover the input", (p: { at: Span; along: string; expected: string; found: string }) => ({
+    labels: [here(p.at, `sizes of \`${p.along}\``)],
+    table: expectedFound(p.expected, p.found),
+    help: "let the last size be `..`, which takes the rest",
+  }), `
+The sizes of a \`split\` sum to the number of tokens, or of rows of the batch. Where only a run knows it, the run is refused with
+the same code.
+`),
+
+  A0351: error("Value has no such rows to split", (p: { at: Span; along: string; module: string; shape: string }) => ({
+    labels: [here(p.at, `\`${p.module}\` has no ${p.along === "tokens" ? "tokens" : "batch"} here`)],
+    body: `Its value is ${p.shape}.`,
+    help: "place the members of the split on modules whose values have a row for each token",
+  }), `
+\`split(tokens: ..)\` needs values with an axis of tokens, \`split(rows: ..)\` values whose first axis is the batch.
+`),
+
+  A0352: error("Numbers of parallel members differ", (p: { at: Span; other: Span; left: number; right: number }) => ({
+    labels: [here(p.at, plural(p.right, "member")), ...there(p.other, plural(p.left, "member"))],
+    body: "Members of several `parallel` in one composition act pair by pair: the first with the first, the second with the second.",
+  }), `
+\`parallel { a, b } then parallel { c, d }\` is two models: \`a then c\` and \`b then d\`.
+`),
+
+  A0353: error("Composition has the wrong members", (p: { at: Span; what: string; body: string; help?: string }) => ({
+    labels: [here(p.at, p.what)], body: p.body, help: p.help,
+  }), `
+\`average\`, \`split\`, \`parallel\` and \`fuse\` take adapters or compositions of them.
+`),
+
+  A0354: error("Models do not go together", (p: { at: Span; what: string; left: string; right: string }) => ({
+    labels: [here(p.at, `the members differ in their ${p.what}`)],
+    table: [["first", p.left], ["another", p.right]],
+  }), `
+Models that are combined read inputs of the same names and shapes, and logits are added over one vocabulary.
+`),
 };
