@@ -5,14 +5,13 @@
  * Expressions of a format are about plain JSON data (`config`, `base`) and the site at hand; nothing here knows a
  * method. Fields that a clause reads are remembered, so that the rest can be reported.
  */
-import { firstPattern, matchesRule, readRule } from "../../formats/peft.ts";
 import { keysOf } from "../../formats/ordered-json.ts";
 import type { Span } from "../base/source.ts";
 import type { DeclarationOf, Expr, Statement } from "../syntax/ast.ts";
+import { fieldOf, formatFunctions, same, saysSomething, truthy, type Datum, type Fields } from "./format-functions.ts";
 
-/** JSON data; an absent field is null. */
-export type Datum = null | boolean | number | string | readonly Datum[] | { readonly [field: string]: Datum };
-type Fields = { readonly [field: string]: Datum };
+export { truthy, type Datum } from "./format-functions.ts";
+
 
 export type FormatDecl = DeclarationOf<"Format">;
 type Clause = Extract<Statement, { kind: "ClauseStmt" }>;
@@ -38,30 +37,50 @@ export interface FormatScope {
   readonly name?: string;
 }
 
+/**
+ * The statements of a format with those of the parts it includes (`includes name`) after its own, so that its own are found
+ * first.
+ */
+function statementsOf(format: FormatDecl, all: readonly FormatDecl[]): readonly Statement[] {
+  const includes = (s: Statement): s is Clause => s.kind === "ClauseStmt" && s.word.text === "includes";
+  const own = format.body.statements.filter((s) => !includes(s));
+  return [...own, ...format.body.statements.filter(includes).flatMap((c) => c.operands.flatMap((e) => {
+    const part = e.kind === "Ref" ? all.find((f) => f.name.text === e.name && f !== format) : undefined;
+    if (!part) throw new FormatFault(e.span, "is not a format");
+    return statementsOf(part, all);
+  }))];
+}
+
 export class FormatReader {
   /** Fields of the config that a clause has read or ignored. */
   readonly used = new Set<string>();
   /** The field that the expression evaluated last took its value from, for messages. */
   lastField: string | undefined;
   readonly declaration: FormatDecl;
+  readonly statements: readonly Statement[];
+  private tensors: ReadonlyMap<string, readonly number[]> = new Map();
 
   /** Text that every tensor template begins with and no tensor of the directory: it was saved without that wrapper. */
   private absent = "";
 
-  constructor(declaration: FormatDecl) {
+  /** `all` are the formats in reach, for `includes`. */
+  constructor(declaration: FormatDecl, all: readonly FormatDecl[] = []) {
     this.declaration = declaration;
+    this.statements = statementsOf(declaration, all);
   }
 
-  /** Says which tensors the directory holds. */
-  reading(tensors: Iterable<string>): this {
-    const starts = new Set(this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" ? [c.value.value.split("{")[0]!] : [])));
+  /** Says which tensors the directory holds, with their shapes. */
+  reading(headers: ReadonlyMap<string, { readonly shape: readonly number[] }>): this {
+    this.tensors = new Map([...headers].map(([name, t]) => [name, t.shape]));
+    const tensors = headers.keys();
+    const starts = new Set(this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" && c.value.value.includes("{site}") ? [c.value.value.split("{")[0]!] : [])));
     const [start = ""] = starts;
     this.absent = starts.size === 1 && ![...tensors].some((name) => name.startsWith(start)) ? start : "";
     return this;
   }
 
   clauses(word: string): readonly Clause[] {
-    return this.declaration.body.statements.filter((s): s is Clause => s.kind === "ClauseStmt" && s.word.text === word);
+    return this.statements.filter((s): s is Clause => s.kind === "ClauseStmt" && s.word.text === word);
   }
 
   /** Is this format for the directory with this config? */
@@ -78,11 +97,11 @@ export class FormatReader {
   /** Values of the method's parameters at one site, each with the config field it came from. */
   arguments(scope: FormatScope): ReadonlyMap<string, { readonly value: Datum; readonly field: string | undefined; readonly span: Span }> {
     const out = new Map<string, { value: Datum; field: string | undefined; span: Span }>();
-    for (const s of this.declaration.body.statements) {
+    for (const s of this.statements) {
       if (s.kind !== "AssignStmt") continue;
       s.targets.forEach((target, i) => {
         const value = s.values[i];
-        if (target.kind !== "Ref" || target.name === "sites" || !value) return;
+        if (target.kind !== "Ref" || target.name === "sites" || !value || out.has(target.name)) return;
         this.lastField = undefined;
         out.set(target.name, { value: this.evaluate(value, scope), field: this.lastField, span: s.span });
       });
@@ -92,15 +111,41 @@ export class FormatReader {
 
   /** The expression of `sites = E`, if there is one. */
   sitesExpr(): Expr | undefined {
-    for (const s of this.declaration.body.statements)
+    for (const s of this.statements)
       if (s.kind === "AssignStmt" && s.targets[0]?.kind === "Ref" && s.targets[0].name === "sites") return s.values[0];
     return undefined;
   }
 
   /** Names of modules that stand in for missing targets on this base. */
   defaults(scope: FormatScope): readonly string[] {
-    const clause = this.clauses("defaults").find((c) => this.holds(c, scope));
+    const clause = this.clauses("defaults").find((c) => !c.value && this.holds(c, scope));
     return clause ? clause.operands.map((e) => this.text(e, scope)) : [];
+  }
+
+  /** `defaults field = E if C`: what stands for a field that the config leaves out. */
+  private defaultOf(field: string, scope: FormatScope): Datum {
+    const clause = this.clauses("defaults").find((c) => c.value && c.operands[0]?.kind === "Ref" && c.operands[0].name === field && this.holds(c, scope));
+    return clause?.value ? this.evaluate(clause.value, scope) : null;
+  }
+
+  /** `also M = sites if C`: further sites, with another method. */
+  further(scope: FormatScope): readonly { readonly method: string; readonly span: Span; readonly sites: Expr }[] {
+    return this.clauses("also").filter((c) => this.holds(c, scope)).map((c) => {
+      const [method] = c.operands;
+      if (method?.kind !== "Ref" || !c.value) throw new FormatFault(c.span, "is written `also Method = sites`");
+      return { method: method.name, span: method.span, sites: c.value };
+    });
+  }
+
+  /** Every method this format may place. */
+  methods(): readonly string[] {
+    const others = [...this.clauses("applies"), ...this.clauses("also")].flatMap((c) => (c.operands[0]?.kind === "Ref" ? [c.operands[0].name] : []));
+    return [this.declaration.target.text, ...others];
+  }
+
+  /** May parameters of another method than the one after `for` be set? */
+  get severalMethods(): boolean {
+    return this.clauses("applies").length + this.clauses("also").length > 0;
   }
 
   /** The tensor of a parameter at a site: the first `tensor` clause of it whose condition holds. */
@@ -141,7 +186,7 @@ export class FormatReader {
   /** Requirements that do not hold, with the field each is about. */
   refusals(scope: FormatScope): readonly { readonly field: string; readonly value: Datum; readonly message: string; readonly span: Span }[] {
     const out: { field: string; value: Datum; message: string; span: Span }[] = [];
-    for (const s of this.declaration.body.statements) {
+    for (const s of this.statements) {
       if (s.kind !== "RequireStmt") continue;
       this.lastField = undefined;
       const holds = this.evaluate(s.condition, scope);
@@ -163,7 +208,7 @@ export class FormatReader {
   }
 
   private holds(c: Clause, scope: FormatScope): boolean {
-    return c.condition === undefined || this.evaluate(c.condition, scope) === true;
+    return c.condition === undefined || truthy(this.evaluate(c.condition, scope));
   }
 
   private text(e: Expr, scope: FormatScope): string {
@@ -174,7 +219,9 @@ export class FormatReader {
 
   evaluate(e: Expr, scope: FormatScope): Datum {
     switch (e.kind) {
-      case "Number": case "String": case "Bool":
+      case "String":
+        return scope.site === undefined ? e.value : fill(e.value, scope);
+      case "Number": case "Bool":
         return e.value;
       case "None":
         return null;
@@ -192,7 +239,8 @@ export class FormatReader {
           this.used.add(e.name.text);
           this.lastField ??= e.name.text;
         }
-        return fieldOf(this.evaluate(e.of, scope), e.name.text);
+        const field = fieldOf(this.evaluate(e.of, scope), e.name.text);
+        return field === null && e.of.kind === "Ref" && e.of.name === "config" ? this.defaultOf(e.name.text, scope) : field;
       }
       case "Unary": {
         const v = this.evaluate(e.of, scope);
@@ -239,26 +287,9 @@ export class FormatReader {
 
   private call(e: Extract<Expr, { kind: "Call" }>, scope: FormatScope): Datum {
     const name = e.callee.kind === "Ref" ? e.callee.name : "";
-    const args = e.args.map((a) => this.evaluate(a.value, scope));
-    const [a = null, b = null] = args;
-    switch (name) {
-      /** The first entry of a pattern object that fits the path, in the order of the file. */
-      case "pattern":
-        return typeof b === "string" ? ((firstPattern(a, b)?.value ?? null) as Datum) : null;
-      /** Does a list of names or an expression match the path, as targets do? */
-      case "matches": {
-        const rule = readRule(a);
-        return typeof b === "string" && typeof rule !== "string" && matchesRule(rule, b);
-      }
-      case "starts_with":
-        return typeof a === "string" && typeof b === "string" && a.startsWith(b);
-      case "length":
-        return Array.isArray(a) || typeof a === "string" ? a.length : null;
-      case "sqrt":
-        return typeof a === "number" ? Math.sqrt(a) : null;
-      default:
-        throw new FormatFault(e.span, `\`${name}\` is not a function of a format`);
-    }
+    const run = formatFunctions[name];
+    if (!run) throw new FormatFault(e.span, `\`${name}\` is not a function of a format`);
+    return run(e.args.map((a) => this.evaluate(a.value, scope)), (tensor) => this.tensors.get(this.unwrapped(tensor)));
   }
 }
 
@@ -297,9 +328,3 @@ function dotted(e: Expr): string | undefined {
   const of = e.kind === "Member" ? dotted(e.of) : undefined;
   return of === undefined || e.kind !== "Member" ? undefined : `${of}.${e.name.text}`;
 }
-
-const isFields = (v: Datum): v is Fields => typeof v === "object" && v !== null && !Array.isArray(v);
-const fieldOf = (v: Datum, name: string): Datum => (isFields(v) && Object.hasOwn(v, name) ? (v[name] ?? null) : null);
-const truthy = (v: Datum): boolean => v !== null && v !== false && v !== 0 && v !== "" && !(Array.isArray(v) && v.length === 0) && !(isFields(v) && keysOf(v).length === 0);
-const saysSomething = (v: Datum): boolean => v !== null && v !== false && v !== "" && !(typeof v === "object" && keysOf(v).length === 0);
-const same = (a: Datum, b: Datum): boolean => a === b || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((x, i) => same(x, b[i] ?? null)));

@@ -9,12 +9,15 @@ import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { closeNames } from "../diagnostics/suggest.ts";
 import type { Expr } from "../syntax/ast.ts";
-import { FormatFault, type Datum, type FormatReader, type FormatScope } from "./adapter-format.ts";
+import { FormatFault, truthy, type Datum, type FormatReader, type FormatScope } from "./adapter-format.ts";
 import { modulesOf, type Base, type ModuleInstance } from "./values.ts";
-import { isLinearMap } from "./method-binding.ts";
+import { isLinearMap, isTable } from "./method-binding.ts";
+
+/** A module, and the path its tensors have in the files: that of the module whose parameters it shares, if any. */
+export interface SitePlace { readonly module: ModuleInstance; readonly site: string; readonly method?: string; readonly methodSpan?: Span }
 
 export interface ConfiguredSites {
-  readonly modules: readonly ModuleInstance[];
+  readonly places: readonly SitePlace[];
   /** Modules that are replaced as a whole, by the names of the config. */
   readonly saved: readonly string[];
   /** Entries without an effect: reported as errors when something else is wrong as well, else as warnings. */
@@ -22,34 +25,106 @@ export interface ConfiguredSites {
 }
 export interface IdleEntry { readonly field: string; readonly entry: string; readonly body: string; readonly modules: readonly string[] }
 
-/** Modules by `sites = ...` of the format; undefined after a report. */
+/** Modules by `sites = ...` and `also M = ...` of the format; undefined after a report. */
 export function configuredSites(reader: FormatReader, scope: FormatScope, base: Base, at: Span, diagnostics: Diagnostics): ConfiguredSites | undefined {
   const rule = reader.sitesExpr();
-  if (!rule || rule.kind !== "Call" || rule.callee.kind !== "Ref")
-    throw new FormatFault(rule?.span ?? reader.declaration.span, "a format says its sites: `sites = peft_modules(config)`");
-  if (rule.callee.name !== "peft_modules") throw new FormatFault(rule.span, `\`${rule.callee.name}\` does not name modules`);
-  const { placement: read, problems } = readPlacement(scope.config);
-  for (const p of problems)
-    diagnostics.report("A0213", { at, file: "adapter_config.json", field: p.field, value: shortly(scope.config[p.field] ?? null), reason: `\`${p.field}\` ${p.detail}` });
-  if (problems.length > 0) return undefined;
+  if (!rule) throw new FormatFault(reader.declaration.span, "a format says its sites: `sites = peft_modules(config)`");
+  const finder = new SiteFinder(reader, scope, base, at, diagnostics);
+  const own = finder.places(rule);
+  if (!own) return undefined;
+  const further = reader.further(scope).map((f) => finder.places(f.sites)?.map((p) => ({ ...p, method: f.method, methodSpan: f.span })));
+  if (further.some((f) => !f)) return undefined;
+  const places = [...own, ...further.flatMap((f) => f ?? [])];
+  return { places, saved: finder.saved, idle: [...finder.idle, ...patternEntries(reader, scope, own.map((p) => p.site), at, diagnostics)] };
+}
 
-  const placement = read.targets.kind === "default" ? withDefaults(read, reader.defaults(scope)) : read;
-  if (placement.targets.kind === "default") {
-    diagnostics.report("A0213", {
-      at, file: "adapter_config.json", field: "target_modules", value: "null",
-      reason: `The config names no modules, and there is no list of usual ones for \`model_type\` ${shortly(scope.base["model_type"] ?? null)}.`,
-    });
-    return undefined;
+/** Evaluates expressions that name modules. */
+class SiteFinder {
+  readonly idle: IdleEntry[] = [];
+  saved: readonly string[] = [];
+  private readonly all: readonly ModuleInstance[];
+  private readonly reader: FormatReader;
+  private readonly scope: FormatScope;
+  private readonly base: Base;
+  private readonly at: Span;
+  private readonly diagnostics: Diagnostics;
+
+  constructor(reader: FormatReader, scope: FormatScope, base: Base, at: Span, diagnostics: Diagnostics) {
+    this.reader = reader;
+    this.scope = scope;
+    this.base = base;
+    this.at = at;
+    this.diagnostics = diagnostics;
+    this.all = modulesOf(base.root).filter((m) => m.key !== "");
   }
-  const all = modulesOf(base.root).filter((m) => m.key !== "");
-  const head = headOf(base);
-  const entries: ModuleEntry[] = all.map((m) => ({ path: m.key, linear: isLinearMap(m), head: m === head }));
-  const matches = matchModules(placement, entries);
-  const byKey = new Map(all.map((m) => [m.key, m]));
-  const modules = matches.matched.map((path) => byKey.get(path)!);
-  const idle = [...idleTargets(placement, matches, entries, scope), ...patternEntries(reader, scope, matches.matched, at, diagnostics)];
-  const saved = placement.saved.filter((name) => !placement.usualSaved.includes(name) || all.some((m) => m.key.endsWith(name)));
-  return { modules, saved, idle };
+
+  /** Undefined after a report. */
+  places(e: Expr): readonly SitePlace[] | undefined {
+    if (e.kind === "Parenthesized") return this.places(e.of);
+    if (e.kind === "If") return this.places(truthy(this.reader.evaluate(e.condition, this.scope)) ? e.then : e.otherwise);
+    const [first] = e.kind === "Call" ? e.args : [];
+    if (e.kind !== "Call" || e.callee.kind !== "Ref" || !first) throw new FormatFault(e.span, "does not name modules");
+    switch (e.callee.name) {
+      /** Modules that `target_modules` and its companions match, as PEFT matches them. */
+      case "peft_modules":
+        return this.targets();
+      /** Modules of token rows: the input embedding for a list, else those whose path ends with a key, and what is tied to them. */
+      case "token_modules":
+        return this.tokens(this.reader.evaluate(first.value, this.scope));
+      /** The same, and the modules that share their parameters, with their tensors. */
+      case "tied": {
+        const places = this.places(first.value);
+        return places && this.tied(places);
+      }
+      default:
+        throw new FormatFault(e.span, `\`${e.callee.name}\` does not name modules`);
+    }
+  }
+
+  private targets(): readonly SitePlace[] | undefined {
+    const { reader, scope, base, at, diagnostics, all } = this;
+    const { placement: read, problems } = readPlacement(scope.config);
+    for (const p of problems)
+      diagnostics.report("A0213", { at, file: "adapter_config.json", field: p.field, value: shortly(scope.config[p.field] ?? null), reason: `\`${p.field}\` ${p.detail}` });
+    if (problems.length > 0) return undefined;
+
+    const placement = read.targets.kind === "default" ? withDefaults(read, reader.defaults(scope)) : read;
+    if (placement.targets.kind === "default") {
+      diagnostics.report("A0213", {
+        at, file: "adapter_config.json", field: "target_modules", value: "null",
+        reason: `The config names no modules, and there is no list of usual ones for \`model_type\` ${shortly(scope.base["model_type"] ?? null)}.`,
+      });
+      return undefined;
+    }
+    const head = headOf(base);
+    const entries: ModuleEntry[] = all.map((m) => ({ path: m.key, linear: isLinearMap(m), head: m === head }));
+    const matches = matchModules(placement, entries);
+    const byKey = new Map(all.map((m) => [m.key, m]));
+    this.saved = placement.saved.filter((name) => !placement.usualSaved.includes(name) || all.some((m) => m.key.endsWith(name)));
+    this.idle.push(...idleTargets(placement, matches, entries, scope));
+    return matches.matched.map((path) => ({ module: byKey.get(path)!, site: path }));
+  }
+
+  private tokens(rows: Datum): readonly SitePlace[] {
+    if (Array.isArray(rows)) {
+      const input = this.all.find(isTable);
+      return input ? this.tied([{ module: input, site: input.key }]) : [];
+    }
+    const keys = typeof rows === "object" && rows !== null ? Object.entries(rows) : [];
+    const found = keys.flatMap(([key, value]) => {
+      const fitting = this.all.filter((m) => m.params.has("weight") && m.key.endsWith(key)).map((module) => ({ module, site: module.key, rows: JSON.stringify(value) }));
+      if (fitting.length === 0) this.idle.push({ field: "trainable_token_indices", entry: key, modules: [], body: `No module's path ends with \`${key}\`.` });
+      return fitting;
+    });
+    // Other rows for a module than for the one it shares its table with: each is changed by itself.
+    const apart = found.some((p) => found.some((q) => p.module.tied === q.module && p.rows !== q.rows));
+    return apart ? found : this.tied(found);
+  }
+
+  private tied(places: readonly SitePlace[]): readonly SitePlace[] {
+    const owners = places.filter((p) => !places.some((q) => q.module === p.module.tied));
+    return owners.flatMap((p) => [p, ...this.all.filter((m) => m.tied === p.module).map((module) => ({ ...p, module }))]);
+  }
 }
 
 /** The linear map that makes the model's output: a linear child of the root itself. */
@@ -98,7 +173,7 @@ function patternFields(reader: FormatReader): ReadonlySet<string> {
     if (e.kind === "Parenthesized") visit(e.of);
     if (e.kind === "If") visit(e.then), visit(e.otherwise);
   };
-  for (const s of reader.declaration.body.statements) if (s.kind === "AssignStmt") s.values.forEach(visit);
+  for (const s of reader.statements) if (s.kind === "AssignStmt") s.values.forEach(visit);
   return found;
 }
 

@@ -17,6 +17,8 @@ export interface NeededTensor {
   readonly fromBase: readonly boolean[];
   readonly param: string;
   readonly module: ModuleInstance;
+  /** Whole numbers (`i32` in the method), whatever width the file has; else floats. */
+  readonly whole?: boolean;
   /** Where the method declares it. */
   readonly declared: Span;
 }
@@ -34,6 +36,8 @@ export interface TensorCheck {
 
 /** Dtypes of weights that compute in f32 without a change of value. */
 const weightTypes = ["f32", "f16", "bf16"];
+/** Dtypes of whole numbers that fit i32 where their values do; others are reported when they are read. */
+const wholeTypes = ["i32", "i64", "i16", "i8", "u16", "u8"];
 
 export interface TensorCheckInput {
   readonly header: CheckpointHeader;
@@ -73,13 +77,16 @@ class Checker {
     const missing = needed.filter((n) => !header.tensors.has(n.tensor));
     for (const n of present) this.used.add(n.tensor);
     const replacements = this.replacements();
-    const left = [...header.tensors.values()].filter((t) => !this.used.has(t.name));
+    // A tensor without elements says nothing (a rank that was pruned to 0).
+    const left = [...header.tensors.values()].filter((t) => !this.used.has(t.name) && !t.shape.includes(0));
     // Tensors of modules that do not exist explain the missing ones, so they are reported alone.
     // A file without a config may hold tensors of other declarations.
     const explained = header.json["adapter_config.json"] !== undefined && this.leftOver(left);
     this.shapes(present);
     if (!explained) this.missing(missing, left);
-    this.dtypes([...present.map((n) => header.tensors.get(n.tensor)!), ...replacements.map((r) => r.header)]);
+    const floats = present.filter((n) => !n.whole).map((n) => header.tensors.get(n.tensor)!);
+    this.dtypes([...floats, ...replacements.map((r) => r.header)], weightTypes);
+    this.dtypes(present.filter((n) => n.whole).map((n) => header.tensors.get(n.tensor)!), wholeTypes);
     return { replacements, faulty: this.faulty, foreign: explained };
   }
 
@@ -223,9 +230,9 @@ class Checker {
       }));
   }
 
-  private dtypes(tensors: readonly TensorHeader[]): void {
-    const wrong = tensors.find((t) => !weightTypes.includes(t.dtype));
-    if (wrong) this.report(() => this.input.diagnostics.report("A0608", { at: this.input.at, file: wrong.file, tensor: wrong.name, dtype: wrong.dtype, known: weightTypes }));
+  private dtypes(tensors: readonly TensorHeader[], known: readonly string[]): void {
+    const wrong = tensors.find((t) => !known.includes(t.dtype));
+    if (wrong) this.report(() => this.input.diagnostics.report("A0608", { at: this.input.at, file: wrong.file, tensor: wrong.name, dtype: wrong.dtype, known }));
   }
 
   private report(make: () => void): void {

@@ -28,6 +28,14 @@ export function bindsMap(binder: Binder): boolean {
   return binder.port === undefined && hasArrow(binder);
 }
 
+/**
+ * Is this binder for the stored parameters of a module of any kind? `m: Module[V, D]` fits modules whose `weight` has two
+ * axes and names their sizes as they are stored; `m.weight` and the other parameters can be read and set.
+ */
+export function bindsParams(binder: Binder): boolean {
+  return binder.port === undefined && binder.type.kind === "NamedType" && binder.type.name.text === "Module" && binder.type.dims.length > 0;
+}
+
 export function hasArrow(binder: Binder): boolean {
   return binder.type.kind === "NamedType" && binder.type.dims.some((d) => d.arrow);
 }

@@ -9,7 +9,7 @@ import type { Binder, Expr, Name, Param, TypeExpr } from "../syntax/ast.ts";
 import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
 import type { NeededTensor } from "./adapter-tensors.ts";
 import { fitType, isMisfit } from "./arguments.ts";
-import { binderText, bindsMap } from "./method-binding.ts";
+import { binderText, bindsMap, bindsParams } from "./method-binding.ts";
 import { bindPort, portsAround, type BoundPort, type ModulePorts } from "./ports.ts";
 import { Scope } from "./scope.ts";
 import { describe, kindOfModule, modulesOf, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
@@ -35,7 +35,7 @@ export interface PlacedRead { readonly name: string; readonly module: ModuleInst
 
 /** A parameter of a method at one site: a tensor, or a module with tensors of its own. */
 export type PlacedParam =
-  | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly because: Span }
+  | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly whole: boolean; readonly because: Span }
   | { readonly kind: "module"; readonly module: ModuleInstance; readonly headers: ReadonlyMap<ParamInstance, TensorHeader> };
 
 /** What binding a method asks of the interpreter. */
@@ -80,6 +80,11 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
   const { module } = written;
   const scope = new Scope(method.home);
   for (const [name, d] of dims) scope.set(name, dimOrInt(d));
+  // Before the graph is made it is known which parameters the module has, not their values.
+  if (bindsParams(declaration.on) || bindsMap(declaration.on)) {
+    const has = (param: string): Value => (module.params.has(param) ? { kind: "string", value: param, because: declaration.on.span } : { kind: "none", because: declaration.on.span });
+    for (const param of new Set(["bias", ...module.params.keys()])) scope.set(`${declaration.on.name.text}.${param}`, has(param));
+  }
   const all = withDefaults(declaration.params, args, scope, context);
   const absent = declaration.params.find((p) => !all.has(p.name.text));
   if (absent) {
@@ -131,7 +136,7 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
     }
     const tensor = reader ? reader.tensorOf(s.name.text, at) : `${module.key}.${s.name.text}`;
     if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${s.name.text} = ..\` for this site`);
-    wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span } });
+    wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span, whole: s.type.dtype?.text === "i32" } });
   }
   return { module, port: written.port, reads, around: portsAround(module, (m) => context.portsOf(m)), method, scope, args: all, dims, params: new Map(), wanted };
 }
@@ -197,7 +202,7 @@ export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader
     // The tensor by its name in the files.
     if (w.sub) Object.assign(w.sub.param, { tensor: t.name, storage: t.dtype });
     const headers = before?.kind === "module" ? before.headers : [];
-    out.set(w.name, w.sub ? { kind: "module", module: w.sub.module, headers: new Map([...headers, [w.sub.param, t]]) } : { kind: "tensor", tensor: t.name, dims: w.dims, header: t, because: w.needed.declared });
+    out.set(w.name, w.sub ? { kind: "module", module: w.sub.module, headers: new Map([...headers, [w.sub.param, t]]) } : { kind: "tensor", tensor: t.name, dims: w.dims, header: t, whole: w.needed.whole === true, because: w.needed.declared });
   }
   return out;
 }
@@ -232,6 +237,7 @@ export function mentions(e: Expr, names: ReadonlySet<string>): boolean {
     case "Parenthesized": case "Unary": case "Member": return mentions(e.of, names);
     case "If": return mentions(e.condition, names) || mentions(e.then, names) || mentions(e.otherwise, names);
     case "Call": return mentions(e.callee, names) || e.args.some((a) => mentions(a.value, names));
+    case "List": return e.items.some((i) => mentions(i, names));
     // Whatever else there is may read anything.
     default: return true;
   }

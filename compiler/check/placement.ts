@@ -9,8 +9,8 @@ import { placementFields } from "../../formats/peft.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
-import { FormatFault, FormatReader, type Datum, type FormatScope } from "./adapter-format.ts";
-import { configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry } from "./adapter-sites.ts";
+import { FormatFault, FormatReader, type Datum, type FormatDecl, type FormatScope } from "./adapter-format.ts";
+import { configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry, type SitePlace } from "./adapter-sites.ts";
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
 import { bindMethod, mentions, placedParams, type BoundSite, type MethodContext, type PlacedSite } from "./method-sites.ts";
@@ -136,7 +136,7 @@ class Placer {
     const format = this.formatFor(scope);
     if (!format) {
       const kind = scope.config["peft_type"] ?? (scope.config["config"] as { architecture?: Datum } | null)?.architecture ?? null;
-      this.diagnostics.report("A0622", { at: path.value.span, kind: typeof kind === "string" ? kind : "nothing about its kind", known: this.context.formats.map((f) => f.declaration.target.text) });
+      this.diagnostics.report("A0622", { at: path.value.span, kind: typeof kind === "string" ? kind : "nothing about its kind", known: this.knownKinds() });
       return undefined;
     }
     const reader = this.readerOf(format, header, scope);
@@ -144,14 +144,14 @@ class Placer {
     const refused = this.refusals(reader, scope, path.value.span);
     if (!sites || refused) return undefined;
     const chosen = this.restriction(selection);
-    const modules = chosen ? sites.modules.filter((m) => chosen.has(m)) : sites.modules;
-    if (chosen && modules.length === 0 && sites.modules.length > 0) {
+    const places = chosen ? sites.places.filter((p) => chosen.has(p.module)) : sites.places;
+    if (chosen && places.length === 0 && sites.places.length > 0) {
       this.diagnostics.report("A0302", { at: selection.span, selector: "the selector", base: selection.base.name, reason: "None of the modules that the directory adapts lies in this selection." });
       return undefined;
     }
     return this.assemble({
-      selection, header, path: path.value, reader, home: format.home, scope, idle: sites.idle, saved: sites.saved, modules, chosen: chosen !== undefined,
-      methodFor: (site) => this.methodOf(format, reader, site), argumentsFor: (method, site) => this.configured(method, reader, site, literal),
+      selection, header, path: path.value, reader, home: format.home, scope, idle: sites.idle, saved: sites.saved, places, chosen: chosen !== undefined,
+      methodFor: (site, place) => this.methodOf(format, reader, site, place), argumentsFor: (method, site) => this.configured(method, reader, site, literal),
     });
   }
 
@@ -161,9 +161,10 @@ class Placer {
   ): PlacedAdapter | undefined {
     const scope = this.formatScope(header, selection.base);
     const configured = header.json["adapter_config.json"] !== undefined;
+    const own = method.declaration.name.text;
     const format = this.context.formats.find((f) => {
-      const own = new FormatReader(f.declaration);
-      return f.declaration.target.text === method.declaration.name.text && (configured ? own.recognizes(scope) : own.bare);
+      const read = new FormatReader(f.declaration, this.formats());
+      return read.methods().includes(own) && (configured ? read.recognizes(scope) : read.bare && f.declaration.target.text === own);
     });
     const other = format ? undefined : this.formatFor(scope);
     if (other) {
@@ -176,9 +177,15 @@ class Placer {
     // The places of arguments, for a disagreement with the directory.
     const places = new Map(given.map((g, i) => [g.name?.text ?? method.declaration.params[i]?.name.text ?? "", g.value.because]));
     return this.assemble({
-      selection, header, path, scope, idle: [], saved: [], modules: selection.sites.map((s) => s.module), chosen: true,
+      selection, header, path, scope, idle: [], saved: [], places: selection.sites.map(({ module }) => ({ module, site: module.key })), chosen: true,
       ...(reader ? { reader, home: format.home } : {}),
-      methodFor: () => method,
+      methodFor: (site) => {
+        const named = reader && format ? (reader.methodAt(site)?.name ?? format.declaration.target.text) : own;
+        const further = reader?.further(site).some((f) => f.method === own) ?? false;
+        if (named === own || further) return method;
+        this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: own, found: named });
+        return undefined;
+      },
       argumentsFor: (_, site, module) => {
         const own = perSite ? this.argumentsAt(method, call, module) : args;
         if (!own || !reader) return own;
@@ -190,17 +197,18 @@ class Placer {
 
   private assemble(plan: {
     readonly selection: Selection; readonly header: CheckpointHeader; readonly path: StringLit; readonly reader?: FormatReader; readonly home?: Scope;
-    readonly scope: FormatScope; readonly idle: readonly IdleEntry[]; readonly saved: readonly string[]; readonly modules: readonly ModuleInstance[]; readonly chosen: boolean;
-    methodFor(site: FormatScope): Declared<"Method"> | undefined;
+    readonly scope: FormatScope; readonly idle: readonly IdleEntry[]; readonly saved: readonly string[]; readonly places: readonly SitePlace[]; readonly chosen: boolean;
+    methodFor(site: FormatScope, place: SitePlace): Declared<"Method"> | undefined;
     argumentsFor(method: Declared<"Method">, site: FormatScope, module: ModuleInstance): ReadonlyMap<string, Value> | undefined;
   }): PlacedAdapter | undefined {
-    const { selection, header, path, reader, modules } = plan;
+    const { selection, header, path, reader, places } = plan;
     const needed: NeededTensor[] = [];
     const sites: BoundSite[] = [];
-    for (const module of modules) {
+    for (const place of places) {
+      const { module } = place;
       const layer = layerOf(module);
-      const site: FormatScope = { ...plan.scope, site: module.key, kind: kindOfModule(module), ...(layer === undefined ? {} : { layer }) };
-      const method = plan.methodFor(site);
+      const site: FormatScope = { ...plan.scope, site: place.site, kind: kindOfModule(module), ...(layer === undefined ? {} : { layer }) };
+      const method = plan.methodFor(site, place);
       const args = method && plan.argumentsFor(method, site, module);
       const placed = method && args && bindMethod({
         method, module, args, at: site, ...(reader ? { reader } : {}), where: selection.span, source: this.name, context: this.context,
@@ -262,7 +270,7 @@ class Placer {
     for (const [name, { value: datum, field, span }] of reader.arguments(site)) {
       const param = method.declaration.params.find((p) => p.name.text === name);
       if (!param) {
-        if (method.declaration.name.text === reader.declaration.target.text) throw new FormatFault(span, `\`${method.declaration.name.text}\` has no parameter \`${name}\``);
+        if (!reader.severalMethods) throw new FormatFault(span, `\`${method.declaration.name.text}\` has no parameter \`${name}\``);
         continue;
       }
       const file = "adapter_config.json", named = field ?? name;
@@ -290,8 +298,8 @@ class Placer {
     return new Map([...file, ...text]);
   }
 
-  private methodOf(format: Declared<"Format">, reader: FormatReader, site: FormatScope): Declared<"Method"> | undefined {
-    const other = reader.methodAt(site);
+  private methodOf(format: Declared<"Format">, reader: FormatReader, site: FormatScope, place: SitePlace): Declared<"Method"> | undefined {
+    const other = place.method !== undefined && place.methodSpan ? { name: place.method, span: place.methodSpan } : reader.methodAt(site);
     const name = other?.name ?? format.declaration.target.text, at = other?.span ?? format.declaration.target.span;
     const found = format.home.lookup(name);
     if (found?.kind === "declared" && found.declared.declaration.kind === "Method") return found.declared as Declared<"Method">;
@@ -303,11 +311,25 @@ class Placer {
   }
 
   private formatFor(scope: FormatScope): Declared<"Format"> | undefined {
-    return this.context.formats.find((f) => new FormatReader(f.declaration).recognizes(scope));
+    return this.context.formats.find((f) => this.recognizes(f, scope));
+  }
+
+  /** What the library reads, each name once; parts that other formats include read nothing. */
+  private knownKinds(): readonly string[] {
+    return [...new Set(this.context.formats.filter((f) => new FormatReader(f.declaration, this.formats()).clauses("reads").length > 0).map((f) => f.declaration.target.text))];
+  }
+
+  /** Parts that other formats include are for no directory. */
+  private recognizes(format: Declared<"Format">, scope: FormatScope): boolean {
+    return new FormatReader(format.declaration, this.formats()).recognizes(scope);
+  }
+
+  private formats(): readonly FormatDecl[] {
+    return this.context.formats.map((f) => f.declaration);
   }
 
   private readerOf(format: Declared<"Format">, header: CheckpointHeader, scope: FormatScope): FormatReader {
-    const reader = new FormatReader(format.declaration).reading(header.tensors.keys());
+    const reader = new FormatReader(format.declaration, this.formats()).reading(header.tensors);
     reader.recognizes(scope); // what it reads there counts as used
     return reader;
   }

@@ -7,7 +7,7 @@
  */
 import type { NodeId } from "../../ir/graph.ts";
 import type { Binder, Name } from "../syntax/ast.ts";
-import { hasArrow, isKind, linearDims } from "./method-binding.ts";
+import { bindsParams, hasArrow, isKind, linearDims } from "./method-binding.ts";
 import { modulesOf, type ModuleInstance, type WDim } from "./values.ts";
 
 /** A port of one module. */
@@ -40,6 +40,10 @@ export type Misfit =
 /** Binds `<port> of <type>` at a module that a selector matched; `selected` is the port in front of the selector. */
 export function bindPort(binder: Binder, selected: Name | undefined, module: ModuleInstance, portsOf: (m: ModuleInstance) => ModulePorts | undefined): BoundPort | Misfit {
   if (!isKind(module, binder)) return { misfit: "kind" };
+  if (bindsParams(binder)) {
+    const stored = module.params.get("weight")?.dims;
+    return !selected && stored?.length === namesOf(binder).length ? { module, port: "output", dims: pairs(namesOf(binder), stored) } : { misfit: "kind" };
+  }
   const own = binder.port?.text;
   if (selected && own !== undefined && own !== selected.text) return { misfit: "other", port: own };
   if (selected && own === undefined && !isValue(binder)) return { misfit: "other", port: "" };

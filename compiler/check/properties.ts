@@ -9,6 +9,7 @@ import * as dim from "../../ir/dim.ts";
 import type { Dim } from "../../ir/dim.ts";
 import type { Span, Witnessed } from "../base/source.ts";
 import type { Argument, Binder, Block, DeclarationOf, Expr, Statement, TypeExpr } from "../syntax/ast.ts";
+import { bindsParams } from "./method-binding.ts";
 import { abstractCall, Facts, zeroFacts, join, type Degree, type Form, type Rate, type Reach } from "./property-lattice.ts";
 
 export type MethodDecl = DeclarationOf<"Method">;
@@ -86,6 +87,8 @@ class Interpreter {
       this.env.set(`${name}.bias`, { ...read("bias", binder.span) });
       this.env.set(`${name}.in`, read("in", binder.span));
       this.env.set(`${name}.out`, read("out", binder.span));
+    } else if (bindsParams(binder) && written) {
+      for (const param of ["weight", "bias"]) this.env.set(`${name}.${param}`, read(param, binder.span));
     } else this.env.set(name, read(written ? "out" : this.context.ownInput?.has(name) ? "in" : `foreign ${name}`, binder.span));
   }
 
@@ -252,7 +255,7 @@ class Interpreter {
     const rank = lowRankOf(all);
     const { on } = this.method;
     // Only at a map is there a weight to fold into.
-    const onPort = on.port === undefined || on.port.text === "input" || on.port.text === "output" ? on.port !== undefined || isLinearType(on.type) : false;
+    const onPort = on.port === undefined || on.port.text === "input" || on.port.text === "output" ? on.port !== undefined || isLinearType(on.type) || bindsParams(on) : false;
     return {
       foldable: dependent ? witness(false as const, because) : foreign ? witness(false as const, foreign.span)
         : onPort ? witness(slow as "static" | "request") : witness(false as const, on.span),

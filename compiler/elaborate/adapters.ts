@@ -103,6 +103,17 @@ export class AdapterPlacement implements Placement {
         return value?.kind === "tensor" ? value.node : undefined;
       },
       map: (adapter) => this.mapOf(module, adapter && overrides(adapter)),
+      params: {
+        of: (name) => {
+          const param = module.params.get(name);
+          return param && this.elaborator.paramTensor(param);
+        },
+        run: (changed) => {
+          const value = forward(inputs, this.changed(module, changed));
+          return value.kind === "tensor" ? value.node : undefined;
+        },
+        map: (changed) => this.mapOf(module, this.changed(module, changed)),
+      },
     }, this.evaluator());
     return this.ports.settle(module, "output", { ...own, node });
   }
@@ -151,6 +162,10 @@ export class AdapterPlacement implements Placement {
     }, value);
   }
 
+  private changed(module: ModuleInstance, params: ReadonlyMap<string, TensorVal>): Overrides {
+    return new Map([...params].flatMap(([name, value]) => { const p = module.params.get(name); return p ? [[p, value] as const] : []; }));
+  }
+
   private evaluator(): BodyEvaluator {
     const { elaborator, request } = this;
     return {
@@ -171,14 +186,14 @@ export class AdapterPlacement implements Placement {
     return { kind: "tensor", node, dtype: t.dtype, dims: t.shape.map((dim) => ({ dim, because })), because };
   }
 
-  private tensorOf(adapter: PlacedAdapter, header: TensorHeader, dims: readonly WDim[], because: Span): TensorVal {
-    const node = this.elaborator.builder.param({ source: adapter.source, tensor: header.name, storage: header.dtype, shape: dims.map((d) => d.dim) });
-    return { kind: "tensor", node, dtype: "f32", dims, because };
+  private tensorOf(adapter: PlacedAdapter, header: TensorHeader, dims: readonly WDim[], because: Span, dtype: "f32" | "i32" = "f32"): TensorVal {
+    const node = this.elaborator.builder.param({ source: adapter.source, tensor: header.name, storage: header.dtype, dtype, shape: dims.map((d) => d.dim) });
+    return { kind: "tensor", node, dtype, dims, because };
   }
 
   private bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void {
     for (const [name, p] of site.params) {
-      if (p.kind === "tensor") scope.set(name, this.tensorOf(adapter, p.header, p.dims, p.because));
+      if (p.kind === "tensor") scope.set(name, this.tensorOf(adapter, p.header, p.dims, p.because, p.whole ? "i32" : "f32"));
       else scope.set(name, { kind: "module", module: p.module, because: p.module.because });
     }
   }

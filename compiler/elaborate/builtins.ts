@@ -3,6 +3,7 @@ import { equal, constantOf, floorDiv, constant, type Dim } from "../../ir/dim.ts
 import type { NodeId, UnaryOp } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
 import { bool, describe, float, int, poison, text, type TensorVal, type Value } from "../check/values.ts";
+import { seededPermutation } from "./permutation.ts";
 import { asNode, dimOf, made, valueOfDim, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
@@ -46,6 +47,10 @@ const string = (v: Value | undefined): string => {
 };
 const whole = (v: Value): number => {
   if (v.kind !== "int") throw new Fault("Int known when building", v);
+  return v.value;
+};
+const known = (v: Value): number => {
+  if (v.kind !== "int" && v.kind !== "float") throw new Fault("number known when building", v);
   return v.value;
 };
 const list = (v: Value): readonly Value[] => {
@@ -187,6 +192,46 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     return made(c, at, () => c.builder.concat(parts.map((p) => p.node), axisOf(axis!, tensor(parts[0]))), parts);
   },
   rows: ([table, indices], at, c) => made(c, at, () => c.builder.gather(tensor(table).node, tensor(indices).node, 0), [tensor(indices), tensor(table)]),
+  take: ([x, indices, axis], at, c) => made(c, at, () => c.builder.gather(tensor(x).node, tensor(indices).node, axisOf(axis!, tensor(x))), [tensor(x), tensor(indices)]),
+  quarter_turn: ([x, group], at, c) => {
+    const t = tensor(x), half = whole(group!) / 2, last = t.dims.at(-1)!;
+    const n = constantOf(last.dim);
+    if (n === undefined || !Number.isInteger(half) || n % (2 * half) !== 0) {
+      c.diagnostics.report("A0208", { at, dividend: n === undefined ? "the last axis" : String(n), divisor: String(2 * half), because: last.because });
+      return poison(at);
+    }
+    const first = (i: number): boolean => i % (2 * half) < half;
+    const places = Array.from({ length: n }, (_, i) => (first(i) ? i + half : i - half));
+    return made(c, at, () => {
+      const { builder: b } = c;
+      return b.mul(b.gather(t.node, b.constant(places, "i32", [n]), t.dims.length - 1), b.constant(places.map((_, i) => (first(i) ? -1 : 1)), t.dtype, [n]));
+    }, [t]);
+  },
+  seeded_permutation: ([n, count, seed], at, c) => {
+    const size = whole(n!), kept = whole(count!);
+    if (kept < 1 || kept > size || size > 2 ** 32 / 20) throw new Fault(`count from 1 to ${size}`, count!);
+    return made(c, at, () => c.builder.constant(seededPermutation(size, kept, whole(seed!)), "i32", [kept]));
+  },
+  among_largest: ([x, k], at, c) => {
+    const t = tensor(x), { builder: b } = c, last = t.dims.length - 1, n = constantOf(t.dims[last]?.dim ?? []);
+    if (n === undefined) throw new Fault("tensor whose last dim is known", t);
+    if (whole(k!) >= n) return made(c, at, () => b.broadcast(b.scalar(1, "bool"), b.shapeOf(t.node), []), [t]);
+    return made(c, at, () => {
+      const indices = b.make({ op: "top_k", k: whole(k!), part: "indices" }, [t.node]);
+      const hot = b.make({ op: "one_hot" }, [indices], { dtype: "f32", shape: [...b.shapeOf(indices), constant(n)] });
+      return b.compare("gt", b.reduce("max", hot, [last]), b.scalar(0));
+    }, [t]);
+  },
+  vector: ([values], at, c) => made(c, at, () => c.builder.constant(list(values!).map(known), "f32", [list(values!).length])),
+  length: ([values], at) => int(list(values!).length, at),
+  highest: ([values], at) => {
+    const numbers = list(values!).map(known);
+    return numbers.length === 0 ? float(-Infinity, at) : numbers.every(Number.isInteger) ? int(Math.max(...numbers), at) : float(Math.max(...numbers), at);
+  },
+  one_hot: ([indices, depth], at, c) => {
+    const places = indices?.kind === "list" ? made(c, at, () => c.builder.constant(wholes(indices), "i32", [indices.items.length])) : tensor(indices);
+    return made(c, at, () => c.builder.oneHot(tensor(places).node, dims({ kind: "list", items: [depth!], because: at })[0]!), [tensor(places)]);
+  },
   dot: ([a, b, contract, batch], at, c) => made(c, at, () => c.builder.dot(tensor(a).node, tensor(b).node, pairs(contract!), pairs(batch!)), [tensor(a), tensor(b)]),
   linear: ([x, weight, bias], at, c) => {
     const t = tensor(x), w = tensor(weight);

@@ -13,7 +13,7 @@ import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr } from "../syntax/ast.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
-import { bindsMap } from "../check/method-binding.ts";
+import { bindsMap, bindsParams } from "../check/method-binding.ts";
 import { inferProperties } from "../check/properties.ts";
 import type { Scope } from "../check/scope.ts";
 import { describe, type ModuleInstance, type TensorVal, type Value } from "../check/values.ts";
@@ -54,6 +54,16 @@ export interface MapState {
 export interface PortState {
   readonly value: Combination;
   readonly map: MapState | undefined;
+  /** Stored parameters that were set, by name. */
+  readonly stored?: ReadonlyMap<string, TensorVal>;
+}
+
+/** The module's own parameters, as they are stored, for methods that set them. */
+export interface StoredParams {
+  of(name: string): TensorVal | undefined;
+  /** The value of the port with other tensors for some of them. */
+  run(changed: ReadonlyMap<string, TensorVal>): NodeId | undefined;
+  map(changed: ReadonlyMap<string, TensorVal>): { readonly weight: NodeId; readonly bias?: NodeId } | undefined;
 }
 
 export interface PortPlace { readonly module: ModuleInstance; readonly port: string }
@@ -66,6 +76,8 @@ export interface PortSite extends PortPlace {
   readonly value: NodeId;
   /** The value with an adapter's replacements of parameters in place, when it has some here. */
   replaced(adapter: PlacedAdapter): NodeId | undefined;
+  /** Absent where a port is no module's output. */
+  readonly params?: StoredParams;
   /** The logical weight `[O, I]` and bias, with the replacements of one adapter or of none. */
   map(adapter: PlacedAdapter | undefined): { readonly weight: NodeId; readonly bias?: NodeId } | undefined;
 }
@@ -148,6 +160,10 @@ export class MethodRun {
       return this.cannot(target, "Only the bound site and its parts can be set.");
     }
     const map = bindsMap(on);
+    if (part !== undefined && bindsParams(on) && !delta && this.site.params?.of(part)) {
+      this.setStored(part, value);
+      return this.bindPorts();
+    }
     const written = isBound ? (map ? "weight" : "out") : part!;
     if (written === "weight" && map) delta ? this.deltaWeight(value) : this.setWeight(value);
     else if (written === "bias" && map) this.setBias(value, delta);
@@ -167,6 +183,7 @@ export class MethodRun {
     const before = this.state;
     const delta = once(() => this.node(e));
     this.state = {
+      ...before,
       value: plus(before.value, effect),
       map: before.map && { ...before.map, weight: once(() => { const w = before.map!.weight(), d = delta(); return w && d !== undefined ? plus(w, single(d)) : undefined; }) },
     };
@@ -195,7 +212,31 @@ export class MethodRun {
     const old = before.map?.bias() ?? new Map<NodeId, number>();
     const change = delta ? single(node) : plus(single(node), old, -1);
     const bias = plus(old, change);
-    this.state = { value: plus(before.value, change), map: before.map && { ...before.map, bias: () => bias } };
+    this.state = { ...before, value: plus(before.value, change), map: before.map && { ...before.map, bias: () => bias } };
+  }
+
+  /** `m.weight = E`: another tensor for a parameter of the module. What adapters before added to its output stays. */
+  private setStored(name: string, e: Expr): void {
+    const { builder: b } = this.evaluator, params = this.site.params!;
+    const value = this.evaluate(e), old = params.of(name)!;
+    if (value.kind === "poison") return;
+    if (value.kind !== "tensor") return this.evaluator.diagnostics.report("A0204", { at: e.span, expected: "tensor", found: describe(value) });
+    const shape = b.shapeOf(value.node), want = b.shapeOf(old.node);
+    if (!sameShape(shape, want))
+      return this.evaluator.diagnostics.report("A0310", { at: e.span, label: "this changes the shape of the parameter", expected: showShape(want), found: showShape(shape), declared: this.placed.method.declaration.on.span });
+    const before = this.state, start = before.stored ?? new Map<string, TensorVal>();
+    const changed = new Map([...start, [name, value]]);
+    const was = params.run(start), is = params.run(changed);
+    if (was === undefined || is === undefined) return;
+    const maps = [start, changed].map((p) => once(() => params.map(p)));
+    const part = (key: "weight" | "bias") => once(() => {
+      const now = before.map?.[key](), [from, to] = maps.map((m) => m()?.[key]);
+      return now && from !== undefined && to !== undefined ? plus(plus(now, single(to)), single(from), -1) : now;
+    });
+    this.state = {
+      value: plus(plus(before.value, single(is)), single(was), -1), stored: changed,
+      map: before.map && { ...before.map, weight: part("weight"), bias: part("bias") },
+    };
   }
 
   /** `y = E(y)` */
@@ -209,7 +250,7 @@ export class MethodRun {
     const before = this.state;
     const lost = { adapter: this.adapter.name, because: e.span };
     const pushed = once(() => this.pushedMap(e, before));
-    this.state = { value: single(node), map: { weight: () => pushed()?.weight, bias: () => pushed()?.bias, lost: before.map?.lost ?? lost } };
+    this.state = { ...before, value: single(node), map: { weight: () => pushed()?.weight, bias: () => pushed()?.bias, lost: before.map?.lost ?? lost } };
   }
 
   /**
@@ -244,6 +285,10 @@ export class MethodRun {
     const { builder: b, diagnostics } = this.evaluator;
     const lazily = (of: string, make: () => Value): void => this.scope.set(of, { kind: "lazy", because, force: make });
     const value = (): Value => this.evaluator.tensor(total(b, this.state.value, (n) => this.evaluator.isConst(n), this.site.value), because);
+    if (bindsParams(on)) {
+      for (const [param] of this.site.module.params) lazily(`${name}.${param}`, () => this.state.stored?.get(param) ?? this.site.params?.of(param) ?? { kind: "none", because });
+      return;
+    }
     if (!bindsMap(on)) {
       lazily(name, value);
       return;

@@ -38,11 +38,13 @@ function runStatement(s: Statement, body: Body): void {
     }
     case "ForStmt": {
       const over = body.evaluate(s.over);
-      if (over.kind === "list")
-        for (const item of over.items) {
-          scope.set(s.names[0]!.text, item);
-          runBody(s.body.statements, body);
-        }
+      const start = over.kind === "range" ? (over.from ?? 0) : 0;
+      const counted = over.kind === "range" && over.from !== undefined && over.to !== undefined ? Math.max(0, over.to - over.from + (over.inclusive ? 1 : 0)) : 0;
+      const items = over.kind === "list" ? over.items : Array.from({ length: counted }, (_, i): Value => ({ kind: "int", value: start + i, because: s.span }));
+      for (const item of items) {
+        scope.set(s.names[0]!.text, item);
+        runBody(s.body.statements, body);
+      }
       return;
     }
     case "ParamStmt": case "RequireStmt":

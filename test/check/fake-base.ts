@@ -73,7 +73,7 @@ export function header(config: object, tensors: Readonly<Record<string, readonly
 }
 
 export const lowRankLibrary = readdirSync(join(import.meta.dirname, "../../stdlib/methods"))
-  .filter((f) => f === "lora.adapt")
+  .filter((f) => ["lora.adapt", "peft.adapt", "tokens.adapt"].includes(f))
   .flatMap((f) => parse({ name: `std/methods/${f}`, text: readFileSync(join(import.meta.dirname, "../../stdlib/methods", f), "utf8") }).value.declarations);
 
 /** A context over bases by name and one directory; methods and formats are those of `declarations`. */

@@ -114,7 +114,7 @@ describe("a directory that does not fit", () => {
     ["an expression that is none", { ...plain, target_modules: "(" }, good, "A0213", "a `(` has no `)`"],
     ["a target that is a block", { ...plain, target_modules: ["mlp"] }, good, "A0305", "Block"],
     ["another method", { ...plain, peft_type: "NOSUCH" }, good, "A0622", "NOSUCH"],
-    ["a field that changes the numbers", { ...plain, use_dora: true }, good, "A0213", "DoRA"],
+    ["a field that changes the numbers", { ...plain, use_qalora: true }, good, "A0213", "QA-LoRA"],
     ["an initialisation that changed the base", { ...plain, init_lora_weights: "pissa_niter_4" }, good, "A0213", "PiSSA"],
     ["a rank out of range", { ...plain, r: 0 }, good, "A0213", "1 or more"],
     ["a rank that is no number", { ...plain, r: "8" }, good, "A0212", "Int"],
