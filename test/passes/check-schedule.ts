@@ -2,6 +2,7 @@
 import { constNodes } from "../../ir/build.ts";
 import { bindDims, evaluateNodes, evaluateOne, type EvaluateOptions } from "../../ir/evaluate.ts";
 import type { NodeId } from "../../ir/graph.ts";
+import { isState } from "../../ir/ops.ts";
 import type { TensorValue } from "../../ir/tensor.ts";
 import type { Schedule } from "../../compiler/passes/regions.ts";
 
@@ -38,7 +39,7 @@ export function runSchedule(s: Schedule, options: EvaluateOptions): Record<strin
     const reads = new Set(r.nodes.flatMap((id) => graph.nodes[id]!.inputs).filter((i) => !own.has(i)).map((i) => memory.slotOf.get(i)));
     for (const id of r.outputs) {
       const slot = memory.slotOf.get(id);
-      if (graph.nodes[id]!.op !== "append" && slot === undefined) throw new Error(`output ${id} of region ${r.id} has no slot`);
+      if (!isState(graph.nodes[id]!) && slot === undefined) throw new Error(`output ${id} of region ${r.id} has no slot`);
       if (slot !== undefined && reads.has(slot)) throw new Error(`region ${r.id} writes slot ${slot}, which it reads`);
       if (slot !== undefined) inSlot.set(slot, id);
       stored.set(id, own.get(id)!);
