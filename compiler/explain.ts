@@ -57,8 +57,10 @@ interface Call { readonly call: string; readonly at: dim.Bindings }
  */
 function callsOf(graph: Graph): readonly [...Call[], Call] {
   const keeps = graph.dims.some((d) => d.from.kind === "past");
+  // Only what states grow by is one token in the last call, not what an encoder reads.
+  const grows = new Set(graph.nodes.flatMap((n) => (n.op === "append" ? [...dim.names(graph.nodes[n.inputs[0]!]!.type.shape[n.axis]!)] : [])));
   const sized = (tokens: number, past: number): dim.Bindings => ({
-    ...Object.fromEntries(graph.dims.map((d) => [d.name, d.from.kind === "input" && d.from.axis === 0 ? 1 : tokens])), P: past, T: 128, C: 128,
+    ...Object.fromEntries(graph.dims.map((d) => [d.name, d.from.kind === "input" && d.from.axis === 0 ? 1 : grows.has(d.name) ? tokens : 128])), P: past, T: 128, C: 128,
   });
   if (keeps) return [{ call: "prefill of 128 tokens", at: sized(128, 0) }, { call: "decode of one token after 127", at: sized(1, 127) }];
   const ofTokens = graph.dims.some((d) => d.from.kind === "input" && d.from.axis > 0);
@@ -157,7 +159,9 @@ function parameterCount(graph: Graph, sources: ReadonlySet<string>): number {
 /** Arithmetic of a call that wants the next token, and bytes of weights and values that its products read. */
 function workOf(graph: Graph, at: dim.Bindings): { flops: number; bytes: number } {
   const outputs = graph.outputs.filter((o) => o.name === "next_logits");
-  const needed = neededBy(graph, (outputs.length > 0 ? outputs : graph.outputs).map((o) => o.node));
+  // What the first call on a sequence kept, later ones do not compute.
+  const kept = new Set(at["P"] ? graph.nodes.flatMap((n) => (n.op === "keep" ? [n.id] : [])) : []);
+  const needed = neededBy(graph, (outputs.length > 0 ? outputs : graph.outputs).map((o) => o.node), kept);
   const consts = constNodes(graph);
   const typeAt = (id: NodeId) => graph.nodes[id]!.type;
   let flops = 0;

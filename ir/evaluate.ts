@@ -149,7 +149,7 @@ export function constsReadByOthers(graph: Graph): Uint8Array {
 }
 
 /** Flags of the nodes the wanted ones depend on, themselves included; what is `known` needs nothing. */
-export function neededBy(graph: Graph, wanted: readonly NodeId[], known?: ReadonlyMap<NodeId, TensorValue>): Uint8Array {
+export function neededBy(graph: Graph, wanted: readonly NodeId[], known?: { has(id: NodeId): boolean }): Uint8Array {
   const needed = new Uint8Array(graph.nodes.length);
   for (const id of wanted) needed[id] = 1;
   for (let id = graph.nodes.length - 1; id >= 0; id--)

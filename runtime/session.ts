@@ -9,7 +9,7 @@ import { completeInputs } from "./inputs.ts";
 import type { InputValue } from "./input-values.ts";
 import type { ModelPlan, Plan } from "./plan.ts";
 import { checkPlan } from "./plan-load.ts";
-import { batchOf, encoderInputs, type Inputs } from "./text/encoder.ts";
+import { batchOf, encoderInputs, requireTextEncoder, type Inputs } from "./text/encoder.ts";
 import { decoderStart, hasEncoder, tokenInputs, tokenLoop } from "./text/generate.ts";
 import { promptIds, startGeneration, type GenerateOptions, type Generation, type Prompt } from "./text/generation.ts";
 import { logProbability } from "./text/sampling.ts";
@@ -68,6 +68,8 @@ export interface Session {
   generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation>;
   /** Continues one text or conversation, streaming: text as it becomes certain, and how many tokens there are so far. */
   stream(prompt: string | readonly ChatMessage[], options?: GenerateOptions): AsyncIterable<{ readonly text: string; readonly tokens: number }>;
+  /** The input whose ids it continues, and which need not be given to `generate` and `greedy` where there is an encoder. */
+  readonly continues: string;
   /** May it `generate`, and does its text continue the prompt, or answer it? Absent: it is no language model. */
   readonly writes?: "continuation" | "answer";
   /**
@@ -167,6 +169,9 @@ class OpenSession implements Session {
   get weightBytes(): number {
     return this.#executable.weightBytes;
   }
+  get continues(): string {
+    return tokenInputs(this.#plan).ids;
+  }
   get writes(): "continuation" | "answer" | undefined {
     return hasEncoder(this.#plan) ? "answer" : this.#plan.role === "causal_lm" ? "continuation" : undefined;
   }
@@ -188,6 +193,7 @@ class OpenSession implements Session {
   async generate(prompt: Prompt | readonly Prompt[], options: GenerateOptions = {}): Promise<Generation> {
     this.#requireWriter();
     const prompts: readonly Prompt[] = Array.isArray(prompt) ? (prompt as readonly Prompt[]) : [prompt as Prompt];
+    if (hasEncoder(this.#plan) && !prompts.some((p) => typeof p === "object" && "inputs" in p)) requireTextEncoder(this.#plan);
     const needsText = prompts.some((p) => typeof p === "string" || "chat" in p);
     const tokenizer = !needsText && !options.stop?.length ? await this.tokenizer().catch(() => undefined) : await this.tokenizer();
     const parts = { plan: this.#plan, executable: this.#executable, tokenizer };

@@ -21,7 +21,9 @@ export async function run([file]: readonly string[], options: Options, console: 
       throw new ProgramFailure(`\`${String(options.inputs)}\` has ${unread.map((n) => `\`${n}\``).join(", ")}, which \`${session.model}\` does not read; it reads ${session.inputs.map((n) => `\`${n}\``).join(", ")}`);
     }
     const before = session.dispatches;
-    const outputs = await session.run(given, { outputs: session.outputs.filter((name) => name !== "next_logits"), signal: console.signal });
+    // Without ids for the decoder there is nothing to score, only something to write.
+    const scored = session.writes !== "answer" || given[session.continues] !== undefined || typeof options.greedy !== "number";
+    const outputs = !scored ? {} : await session.run(given, { outputs: session.outputs.filter((name) => name !== "next_logits"), signal: console.signal });
     const dispatches = session.dispatches - before;
     if (typeof options.greedy === "number") outputs.greedy_ids = await session.greedy(given, options.greedy, console.signal);
     writeTensors(String(options.outputs), outputs, new Set(["greedy_ids"]));

@@ -7,13 +7,14 @@ import { tokenInputs } from "./generate.ts";
 
 export type Inputs = Readonly<Record<string, InputValue>>;
 
-/**
- * Texts as inputs of an encoder, shorter ones padded on the right. Throws `RuntimeFailure` A0706 for an encoder that reads
- * no tokens.
- */
+/** Throws `RuntimeFailure` A0706 for an encoder that reads something else than tokens. */
+export function requireTextEncoder(plan: ModelPlan): void {
+  const other = plan.inputs.find((i) => i.default === undefined && i.name !== "input_ids" && i.name !== tokenInputs(plan).ids && !i.domain);
+  if (other) throw new RuntimeFailure("A0706", { input: other.name, given: ["input_ids"] });
+}
+
+/** Texts as inputs of an encoder, shorter ones padded on the right. */
 export function encoderInputs(plan: ModelPlan, texts: readonly (readonly number[])[]): Inputs {
-  const needed = plan.inputs.find((i) => i.default === undefined && i.name !== "input_ids" && i.name !== tokenInputs(plan).ids && !i.domain);
-  if (needed) throw new RuntimeFailure("A0706", { input: needed.name, given: ["input_ids"] });
   const width = Math.max(1, ...texts.map((t) => t.length));
   const made = (fill: number, of: (t: readonly number[]) => readonly number[]): Tensor => ({
     dtype: "i32", shape: [texts.length, width], data: Int32Array.from(texts.flatMap((t) => [...of(t), ...new Array<number>(width - t.length).fill(fill)])),

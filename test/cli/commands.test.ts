@@ -1,11 +1,14 @@
 /** The command line: what it prints, where, and how it ends. */
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { commands } from "../../cli/commands.ts";
+import { writeSafetensors } from "../../formats/safetensors.ts";
+import type { Tensor } from "../../index.ts";
 import { readTensors } from "../golden/cases.ts";
+import { wordTokenizer } from "../runtime/word-tokenizer.ts";
 import { adapt, root, startAdapt } from "./adapt.ts";
 
 const golden = join(root, "test/fixtures/golden");
@@ -147,6 +150,31 @@ describe("eval", () => {
     const { code, err } = adapt(["eval", "examples/lantern.adapt", "--inputs", inputs, "--outputs", join(scratch, "no.safetensors"), "--device", "reference"]);
     expect(code).toBe(2);
     for (const m of ["lantern", "lantern_scripture", "lantern_code", "lantern_cynic"]) expect(err).toContain(`--model ${m}\n`);
+  });
+});
+
+describe("a model with an encoder", () => {
+  const base = join(root, "test/fixtures/oracle/bases/t5-relu-old-config");
+
+  test("prints what it writes, not the prompt", () => {
+    const dir = join(scratch, "words");
+    cpSync(base, dir, { recursive: true });
+    writeFileSync(join(dir, "tokenizer.json"), JSON.stringify(wordTokenizer(96)));
+    const text = spec("words.adapt", `edition 2026\n\nexport base words = pretrained("./words")\n`);
+    const { code, out } = adapt(["run", text, "--prompt", "w7 w9 w11", "--max-tokens", "4", "--device", "cpu"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^(w\d+( |\n))+$/);
+  });
+
+  test("writes the decoder's ids without ids to score", () => {
+    const text = spec("ids.adapt", `edition 2026\n\nexport base ids = pretrained(${JSON.stringify(base)})\n`);
+    const { input_ids, attention_mask } = readTensors(join(base, "inputs.safetensors"));
+    const given = join(scratch, "read.safetensors"), written = join(scratch, "written.safetensors");
+    const i32 = (t: Tensor): { dtype: "i32"; shape: readonly number[]; data: Uint8Array } => ({ dtype: "i32", shape: t.shape, data: new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength) });
+    writeFileSync(given, writeSafetensors([{ name: "input_ids", ...i32(input_ids!) }, { name: "attention_mask", ...i32(attention_mask!) }], {}));
+    expect(adapt(["eval", text, "--inputs", given, "--outputs", written, "--greedy", "12", "--device", "cpu"])).toMatchObject({ code: 0, out: "" });
+    expect(readTensors(written)).toEqual({ greedy_ids: readTensors(join(base, "expected.safetensors")).greedy_ids });
+    expect(adapt(["eval", text, "--inputs", given, "--outputs", written, "--device", "cpu"]).err).toContain("decoder_input_ids");
   });
 });
 
