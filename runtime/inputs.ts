@@ -3,10 +3,11 @@ import * as dim from "../ir/dim.ts";
 import type { Dim } from "../ir/dim.ts";
 import type { Tensor } from "./device.ts";
 import { RuntimeFailure } from "./errors.ts";
+import { indexLimits } from "./index-limits.ts";
 import { inputTensor, isTensor, type InputValue } from "./input-values.ts";
 import type { ModelPlan } from "./plan.ts";
 
-/** All inputs of the model for a run after `past` tokens. Throws `RuntimeFailure`: A0705, A0706, and those of `inputTensor`. */
+/** All inputs of the model for a run after `past` tokens. Throws `RuntimeFailure`: A0203 (a token no table has), A0705, A0706, and those of `inputTensor`. */
 export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, InputValue>>, past: number): Record<string, Tensor> {
   const unknown = Object.keys(given).find((name) => !plan.inputs.some((i) => i.name === name));
   if (unknown !== undefined)
@@ -25,6 +26,9 @@ export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, I
     if (!isTensor(found)) throw new RuntimeFailure("A0705", { input: input.name, expected: described(input.dtype, input.shape, dims), found: Array.isArray(found) ? "a list" : typeof found });
     if (found.dtype !== input.dtype || !shape || found.shape.length !== shape.length || found.shape.some((d, i) => d !== shape[i]) || found.data.length !== shape.reduce((a, b) => a * b, 1))
       throw new RuntimeFailure("A0705", { input: input.name, expected: described(input.dtype, input.shape, dims), found: `${found.dtype} [${found.shape.join(", ")}]` });
+    const rows = input.domain ? undefined : indexLimits(plan.graph).get(input.name);
+    const outside = rows === undefined ? undefined : found.data.find((x) => x < 0 || x >= rows);
+    if (outside !== undefined) throw new RuntimeFailure("A0203", { input: input.name, value: outside, expected: `0 to ${rows! - 1}` });
     out[input.name] = found;
   }
   for (const a of plan.graph.assertions ?? []) {
