@@ -97,9 +97,13 @@ class SiteFinder {
       return undefined;
     }
     const head = headOf(base);
-    const entries: ModuleEntry[] = all.map((m) => ({ path: m.key, linear: isLinearMap(m), head: m === head }));
-    const matches = matchModules(placement, entries);
-    const byKey = new Map(all.map((m) => [m.key, m]));
+    const named = (pathOf: (m: ModuleInstance) => string) => {
+      const entries: ModuleEntry[] = all.map((m) => ({ path: pathOf(m), linear: isLinearMap(m), head: m === head }));
+      return { entries, matches: matchModules(placement, entries), byKey: new Map(all.map((m) => [pathOf(m), m])) };
+    };
+    // An adapter of before modules got their present names has those that the base's files have.
+    const present = named((m) => m.key), stored = present.matches.matched.length > 0 ? present : named(storedKey);
+    const { entries, matches, byKey } = stored.matches.matched.length > 0 ? stored : present;
     this.saved = placement.saved.filter((name) => !placement.usualSaved.includes(name) || all.some((m) => m.key.endsWith(name)));
     this.idle.push(...idleTargets(placement, matches, entries, scope));
     return matches.matched.map((path) => ({ module: byKey.get(path)!, site: path }));
@@ -125,6 +129,12 @@ class SiteFinder {
     const owners = places.filter((p) => !places.some((q) => q.module === p.module.tied));
     return owners.flatMap((p) => [p, ...this.all.filter((m) => m.tied === p.module).map((module) => ({ ...p, module }))]);
   }
+}
+
+/** The path of a module in the files of its base, where those have another name for it. */
+function storedKey(m: ModuleInstance): string {
+  const [param] = m.params.values();
+  return param?.module === m && param.tensor.endsWith(`.${param.name}`) ? param.tensor.slice(0, -param.name.length - 1) : m.key;
 }
 
 /** The linear map that makes the model's output: a linear child of the root itself. */
