@@ -29,7 +29,7 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   const architecture = architectureFor(config, at, context);
   if (!architecture) return undefined;
   const args = configArguments(architecture, config, at, context);
-  const root = args && new TreeBuilder(name, context, tensorNames(architecture.declaration, header.tensors), (t) => header.tensors.has(t)).architecture(architecture, args.values);
+  const root = args && new TreeBuilder(name, context, tensorNames(architecture.declaration, header.tensors), [...header.tensors.keys()]).architecture(architecture, args.values);
   if (!root) return undefined;
   const stored = checkHeader(root, header, architecture, at, context);
   return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };

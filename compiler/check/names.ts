@@ -12,7 +12,7 @@ import type { Scope } from "./scope.ts";
 
 /** Names that some declarations know without binding them. */
 const given: Partial<Record<Declaration["kind"], readonly string[]>> = {
-  Architecture: ["tied", "index", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model"],
+  Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model"],
 };
 
 /** Reports names of one declaration that mean nothing. */

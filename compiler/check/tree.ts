@@ -26,20 +26,25 @@ export class TreeBuilder {
   private readonly evaluator: StaticEvaluator;
   /** The name in the files for a parameter's path. */
   private readonly named: (path: string) => string;
+  private readonly stored: readonly string[];
   private readonly isStored: (tensor: string) => boolean;
 
-  /** `isStored` says which tensors the files hold. */
-  constructor(source: string, evaluator: StaticEvaluator, named: (path: string) => string = (path) => path, isStored: (tensor: string) => boolean = () => false) {
+  /** `stored`: the names of the tensors in the files. */
+  constructor(source: string, evaluator: StaticEvaluator, named: (path: string) => string = (path) => path, stored: readonly string[] = []) {
     this.source = source;
     this.evaluator = evaluator;
     this.named = named;
-    this.isStored = isStored;
+    this.stored = stored;
+    const names = new Set(stored);
+    this.isStored = (tensor) => names.has(tensor);
   }
 
   /** The tree of an architecture; undefined after a report. */
   architecture(declared: Declared<"Architecture">, args: ReadonlyMap<string, Value>): ModuleInstance | undefined {
     const scope = new Scope(declared.home);
     for (const [name, value] of args) scope.set(name, value);
+    const because = declared.declaration.name.span;
+    scope.set("stored", { kind: "list", items: this.stored.map((value) => ({ kind: "string", value, because })), because });
     return this.instance(declared, [], scope, { path: "", key: "", name: declared.declaration.name.text, because: declared.declaration.name.span });
   }
 

@@ -132,6 +132,19 @@ def main():
         "suppress_tokens": list(range(50, 70)), "begin_suppress_tokens": [80, 81, 82, 83, 84, 85, 86],
     }, heard)
 
+    def bart(name, seed, inputs, tensors, **options):
+        config = BartConfig(
+            vocab_size=96, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=4, encoder_ffn_dim=48,
+            decoder_ffn_dim=64, max_position_embeddings=40, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, **options,
+        )
+        save(name, scaled(BartForConditionalGeneration(config), seed), {"decoder_start_token_id": 2, "pad_token_id": 1, "eos_token_id": 2, "forced_bos_token_id": 0},
+             inputs, tensors_edit=tensors)
+
+    # The bias of the logits is a buffer: zero in most files, absent in some.
+    shifted = lambda t: t | {"final_logits_bias": torch.randn(1, 96, generator=torch.Generator().manual_seed(12))}
+    bart("bart", 11, text_inputs(13, 96), shifted, scale_embedding=True, activation_function="relu")
+    bart("bart-no-logits-bias", 14, text_inputs(15, 96, left=2, right=0), lambda t: {k: v for k, v in t.items() if k != "final_logits_bias"})
+
 
 if __name__ == "__main__":
     main()
