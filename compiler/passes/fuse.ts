@@ -18,6 +18,9 @@ import { Ancestors } from "./ancestors.ts";
 import { dotRoles, matchAttention, matchRows, type Attention, type Roles } from "./patterns.ts";
 import type { DotGroup, Region } from "./regions.ts";
 
+/** Buffers that a kernel can bind on every device. */
+const operandLimit = 8;
+
 /** A region being made. */
 export type Draft = { readonly nodes: Set<NodeId> } & (
   | { readonly kind: "map" }
@@ -203,10 +206,32 @@ class Fusion {
       case "attention": {
         const { match } = d;
         if (expand) return false;
+        if (!this.fits(n, home)) return false;
         if (isElementwise(user)) return true;
         return user.id === match.product && this.behind(match.query, n.id) && !this.behind(match.key, n.id) || isMovement(user) && this.onlyQuery(user, match);
       }
     }
+  }
+
+  /** Does a region that computes this value too still read few enough buffers for any device, one place left for its result? */
+  private fits(n: Node, home: number): boolean {
+    const inside = new Set([...this.drafts[home]!.nodes, n.id]), seen = new Set<NodeId>();
+    let sources = 0;
+    const visit = (id: NodeId): void => {
+      for (const j of this.node(id).inputs) {
+        if (inside.has(j) || seen.has(j)) continue;
+        seen.add(j);
+        const x = this.node(j);
+        if (x.op === "const" || x.op === "dim" || x.op === "iota") continue;
+        const open = !this.a.consts[j] && x.op !== "input" && this.owner[j]! < 0;
+        // What only this region reads will join it in turn.
+        const own = (isElementwise(x) || isMovement(x)) && this.a.users[j]!.every((u) => inside.has(u) || seen.has(u));
+        if (open && (own || this.isVirtual(x))) visit(j);
+        else sources++;
+      }
+    };
+    for (const id of inside) visit(id);
+    return sources < operandLimit;
   }
 
   /** Is `to` this value, or read by it through virtual or joined values only? */
