@@ -76,6 +76,12 @@ class SiteFinder {
         const places = this.places(first.value);
         return places && this.tied(places);
       }
+      /** The same with tensors of their own. */
+      case "shared": {
+        const places = this.places(first.value);
+        const further = places && this.tied(places).filter((p) => !places.some((q) => q.module === p.module));
+        return places && [...places, ...(further ?? []).map((p) => ({ ...p, site: p.module.key }))];
+      }
       default:
         throw new FormatFault(e.span, `\`${e.callee.name}\` does not name modules`);
     }

@@ -8,9 +8,9 @@
 import * as dim from "../../ir/dim.ts";
 import type { Dim } from "../../ir/dim.ts";
 import type { Span, Witnessed } from "../base/source.ts";
-import type { Argument, Binder, Block, DeclarationOf, Expr, Statement, TypeExpr } from "../syntax/ast.ts";
+import type { Argument, Binder, Block, DeclarationOf, Expr, IndexItem, Statement, TypeExpr } from "../syntax/ast.ts";
 import { bindsParams } from "./method-binding.ts";
-import { abstractCall, Facts, zeroFacts, join, type Degree, type Form, type Rate, type Reach } from "./property-lattice.ts";
+import { abstractCall, overRows, Facts, zeroFacts, join, type Degree, type Form, type Rate, type Reach } from "./property-lattice.ts";
 
 export type MethodDecl = DeclarationOf<"Method">;
 
@@ -174,8 +174,10 @@ class Interpreter {
       }
       case "Call":
         return this.call(e.callee, e.args, e.span);
-      case "Index":
-        return { ...this.expr(e.of), shape: undefined, rank: undefined };
+      case "Index": {
+        const of = this.expr(e.of);
+        return { ...of, shape: of.shape && partShape(of.shape, e.items, this.context), rank: undefined };
+      }
       case "Join": {
         // Rows are added: no value of the same shape comes out.
         const all = e.items.map((i) => this.expr(i)).reduce((a, b) => join(a, b, e.span), zeroFacts(e.span));
@@ -214,6 +216,10 @@ class Interpreter {
     const module = this.env.get(name)?.module;
     if (module !== undefined) return module === "Linear" ? Facts.affineMap(values[0] ?? zeroFacts(span), span) : this.opaque(span, values);
     if (callee.kind === "Ref" && this.known.has(name)) return this.opaque(span, values); // an activation given as an argument
+    const axis = (name === "sum" || name === "mean") && args[1] ? constantOf(args[1].value, this.known) : undefined;
+    if (typeof axis === "number" && axis >= 0 && values[0] && values[0].deg.size > 0 && !values[0].deg.has("weight")) return overRows({ ...values[0], shape: undefined, rank: undefined, span }, axis);
+    const sizes = (name === "reshape" || name === "expand") && args[1]?.value.kind === "List" ? args[1].value.items.map((i) => dimOf(i, this.context)) : undefined;
+    if (sizes && values[0]?.deg.size === 0) return { ...values[0], shape: sizes.every((d) => d !== undefined) ? (sizes as Dim[]) : undefined, rank: undefined, span };
     const declared = callee.kind === "Ref" ? this.context.functionOf?.(name) : undefined;
     if (declared?.value && !declared.extern && this.depth < 20) {
       const shadowed = declared.params.map((p, i) => [p.name.text, this.env.get(p.name.text), values[i]] as const);
@@ -242,7 +248,8 @@ class Interpreter {
     const witness = <T>(value: T, because?: Span): Witnessed<T> => ({ value, because: because ?? span });
     const own = (f: Facts): readonly [string, Degree][] => [...f.deg].filter(([name]) => name !== "weight" && name !== "bias");
 
-    const nonlinear = all.find((q) => [...q.value.deg.values()].includes("nonlinear") || (q.kind !== "value" && own(q.value).length > 0));
+    // What a new weight reads of the old one is known before anything runs, however it reads it.
+    const nonlinear = all.find((q) => (q.kind === "value" ? [...q.value.deg] : own(q.value)).some(([, d]) => d === "nonlinear") || (q.kind !== "value" && own(q.value).length > 0));
     const foreign = all.find((q) => [...q.value.deg.keys()].some((n) => n.startsWith("foreign ")));
     const far = all.find((q) => q.value.reach !== "own");
     const fast = all.find((q) => q.value.rate !== "static" && q.value.rate !== "request");
@@ -294,6 +301,21 @@ function mapShape(type: TypeExpr, context: PropertyContext): readonly Dim[] | un
   if (type.kind !== "NamedType" || type.dims.length !== 2) return undefined;
   const [i, o] = type.dims.map((d) => (d.value ? dimOf(d.value, context) : undefined));
   return i && o ? [o, i] : undefined;
+}
+
+/** The shape of `x[0..n, *]` where its bounds are dims. */
+function partShape(shape: readonly Dim[], items: readonly IndexItem[], context: PropertyContext): readonly Dim[] | undefined {
+  if (items.length !== shape.length) return undefined;
+  const out: Dim[] = [];
+  for (const [i, item] of items.entries()) {
+    if (item.kind === "Each") out.push(shape[i]!);
+    else if (item.value.kind === "Range") {
+      const from = item.value.from ? dimOf(item.value.from, context) : dim.zero, to = item.value.to ? dimOf(item.value.to, context) : shape[i]!;
+      if (!from || !to || item.value.inclusive) return undefined;
+      out.push(dim.sub(to, from));
+    }
+  }
+  return out;
 }
 
 function shapeOf(type: Extract<TypeExpr, { kind: "ShapeType" }>, context: PropertyContext): readonly Dim[] | undefined {

@@ -65,7 +65,13 @@ export function join(a: Facts, b: Facts, span: Span): Facts {
   };
 }
 
-const longer = (a: Facts["shape"], b: Facts["shape"]): Facts["shape"] => (a && b ? (a.length >= b.length ? a : b) : undefined);
+/** The shape of an elementwise result: the longer one, with sizes of 1 stretched. */
+function longer(a: Facts["shape"], b: Facts["shape"]): Facts["shape"] {
+  if (!a || !b) return undefined;
+  const [long, short] = a.length >= b.length ? [a, b] : [b, a];
+  return long.map((d, i) => (isOne(d) ? (short[i - long.length + short.length] ?? d) : d));
+}
+const isOne = (d: Dim): boolean => dim.equal(d, dim.one);
 
 /** Parameters of the form `M` times `v`: how the structure of `v` changes. */
 const through = (form: Form, by: Form): Form => (by === "id" ? form : form === "id" ? by : worse(forms, form, by));
@@ -96,6 +102,9 @@ function elementwiseRank(a: Facts, b: Facts): Dim | undefined {
   // A vector scales the columns of a matrix, which cannot raise its rank.
   if (a.shape?.length === 1 && b.shape?.length === 2) return b.rank;
   if (b.shape?.length === 1 && a.shape?.length === 2) return a.rank;
+  // So does a matrix of one row or one column.
+  if (a.shape?.length === 2 && a.shape.some(isOne)) return b.rank;
+  if (b.shape?.length === 2 && b.shape.some(isOne)) return a.rank;
   return a.rank && b.rank ? dim.mul(a.rank, b.rank) : undefined;
 }
 
@@ -105,8 +114,10 @@ function matrixProduct(a: Facts, b: Facts, span: Span): Facts {
   const v = a.deg.size === 0 ? b : a;
   if (v.deg.size > 0) return { ...both, deg: v.deg, forms: mapValues(v.forms, () => "dense" as Form), constant: a.constant && b.constant, shape: undefined, rank: undefined };
   const shape = a.shape?.length === 2 && b.shape?.length === 2 ? [a.shape[0]!, b.shape[1]!] : undefined;
-  const inner = a.shape?.length === 2 ? a.shape[1] : undefined;
-  const bounds = [a.rank, b.rank, inner && shape && !shape.some((d) => noSmaller(inner, d)) ? inner : undefined].filter((d) => d !== undefined);
+  const inner = a.shape?.length === 2 ? a.shape[1] : b.shape?.length === 2 ? b.shape[0] : undefined;
+  // With the shape of one factor alone, the inner size must be smaller than its other side.
+  const sides = shape ?? [...(a.shape?.length === 2 ? [a.shape[0]!] : []), ...(b.shape?.length === 2 ? [b.shape[1]!] : [])];
+  const bounds = [a.rank, b.rank, inner && sides.length > 0 && !sides.some((d) => noSmaller(inner, d)) ? inner : undefined].filter((d) => d !== undefined);
   const rank = bounds.reduce<Dim | undefined>((best, d) => (best && dim.lessOrEqual(best, d) === "yes" ? best : d), undefined);
   return { ...both, shape, rank };
 }
@@ -122,6 +133,9 @@ function opaque(of: readonly Facts[], span: Span): Facts {
     shape: undefined, rank: undefined, witness: all.witness ?? span,
   };
 }
+
+/** A sum or mean over another axis than the last reads other rows: those of the sequence, or of the batch for axis 0. */
+export const overRows = (of: Facts, axis: number): Facts => ({ ...of, reach: worse(reaches, of.reach, axis === 0 ? "batch" : "sequence"), witness: of.witness ?? of.span });
 
 /** Transfer functions of the operators. */
 export const Facts = {
@@ -139,15 +153,29 @@ export const Facts = {
 } as const;
 
 /** Functions that only move elements, or add up features: linear with 0/1 coefficients. */
-const movements = new Set(["reshape", "transpose", "permute", "split", "concat", "repeat", "pad", "sum", "mean", "flatten", "heads", "merge_heads"]);
+const movements = new Set(["take", "reshape", "transpose", "permute", "split", "concat", "repeat", "pad", "sum", "mean", "flatten", "heads", "merge_heads"]);
+
+/** Functions of each element, which keep a shape. */
+const elementwise = new Set(["exp", "log", "sqrt", "rsqrt", "sin", "cos", "tanh", "sigmoid", "erf", "abs", "floor", "float", "softmax"]);
+
+/** The shape of a call that reads nothing. */
+function shapeOfCall(name: string, args: readonly Facts[]): Facts["shape"] {
+  const [first] = args;
+  if (args.every((a) => a.shape?.length === 0)) return [];
+  if (name === "transpose") return first?.shape && [...first.shape].reverse();
+  return elementwise.has(name) ? first?.shape : undefined;
+}
 
 /** The transfer of a built-in function, or undefined for one that is not known to be linear. */
 export function abstractCall(name: string, args: readonly Facts[], span: Span): Facts | undefined {
   const all = args.reduce((a, b) => join(a, b, span), zeroFacts(span));
   if (all.deg.size === 0) {
     // Reads nothing, so it stays a constant whatever it computes; a transposed matrix keeps its rank.
-    return { ...all, shape: args.every((a) => a.shape?.length === 0) ? [] : undefined, rank: name === "transpose" ? args[0]?.rank : undefined };
+    return { ...all, shape: shapeOfCall(name, args), rank: name === "transpose" ? args[0]?.rank : undefined };
   }
-  if (!movements.has(name)) return undefined;
+  // Pairs of places turned by 90 degrees.
+  if (name === "quarter_turn") return { ...all, forms: mapValues(all.forms, (f) => through(f, "rotation")), shape: undefined, rank: undefined, span };
+  const product = (name === "linear" || name === "dot") && args.filter((a) => a.deg.size > 0).length === 1;
+  if (!movements.has(name) && !product) return undefined;
   return { ...all, forms: mapValues(all.forms, () => "dense" as Form), constant: args.some((a) => a.constant), shape: undefined, rank: undefined, span };
 }
