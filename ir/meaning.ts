@@ -5,7 +5,7 @@
  * bits. Every device, pass and fused kernel is tested against this file.
  */
 import type { BinaryOp, OpName, UnaryOp } from "./graph.ts";
-import type { NodeOf } from "./ops.ts";
+import { hiddenScore, type NodeOf } from "./ops.ts";
 import { lines, room, sizeOf, stridesOf, walk, type TensorData, type TensorValue } from "./tensor.ts";
 
 /** What an op may ask of the run, besides its operands. */
@@ -204,6 +204,7 @@ const meanings: { readonly [K in Exclude<OpName, OutsideOp>]: Meaning<K> } = {
     lines(x!.shape, node.axis, (start, step, n) => {
       let top = -Infinity, sum = 0;
       for (let i = 0; i < n; i++) top = Math.max(top, x!.data[start + i * step]!);
+      if (top <= hiddenScore) return;
       for (let i = 0; i < n; i++) sum += out[start + i * step] = Math.exp(x!.data[start + i * step]! - top);
       for (let i = 0; i < n; i++) out[start + i * step]! /= sum;
     });

@@ -70,6 +70,12 @@ export class Checks {
   }
 }
 
+/**
+ * A score so low that it is hidden: a softmax over nothing but hidden scores is 0 everywhere, as attention of a row that sees no
+ * key gives nothing.
+ */
+export const hiddenScore = -1e38;
+
 export const showShape = (shape: readonly Dim[]): string => `[${shape.map(dim.print).join(", ")}]`;
 export const showType = (t: TensorType): string => `${t.dtype}${showShape(t.shape)}`;
 /** Number of elements. */

@@ -1,7 +1,8 @@
 /** Values that read a whole axis, as loops at one output element: the fallback that every op has. */
 import { constantOf, product, type Dim } from "../../ir/dim.ts";
 import type { Node } from "../../ir/graph.ts";
-import { add, and, bin, cast, dimExpr, div, eq, exprKey, f32Max, float, fma, int, laneSum, lt, setStmt, splat, sub, un } from "./kernel-build.ts";
+import { hiddenScore } from "../../ir/ops.ts";
+import { add, and, bin, cast, dimExpr, div, eq, exprKey, f32Max, float, fma, int, laneSum, lt, select, setStmt, splat, sub, un } from "./kernel-build.ts";
 import type { Expr } from "./kernel-ir.ts";
 import { scalarOf } from "./elementwise.ts";
 import type { Emitter } from "./elemental.ts";
@@ -125,10 +126,13 @@ function softmax(e: Emitter, node: Extract<Node, { op: "softmax" }>, index: read
     e.hoisted([...rest, top], () => {
       const acc = e.mutable("sum", float(0));
       e.loop("k", size, (i) => e.set(acc, add(acc, un("exp", sub(e.resolve(x, withAxis(index, node.axis, i)), top)))));
-      return e.nameHere(acc);
+      return e.nameHere(unlessHidden(top, acc, float(f32Max)));
     }));
   return e.name(div(un("exp", sub(e.resolve(x, index), top)), sum));
 }
+
+/** `value`, or `other` where the largest score of a row is hidden. */
+export const unlessHidden = (top: Expr, value: Expr, other: Expr): Expr => select(lt(float(hiddenScore), top), value, other);
 
 function cumsum(e: Emitter, node: Extract<Node, { op: "cumsum" }>, index: readonly Expr[]): Expr {
   const acc = e.mutable("acc", identity("sum", scalarOf(node.type.dtype) as "f32" | "i32"));

@@ -3,9 +3,9 @@
  *
  * The members are in one graph, so what they compute alike is computed once.
  */
-import { constantOf } from "../../ir/dim.ts";
+import { constantOf, type Dim } from "../../ir/dim.ts";
 import type { GraphBuilder } from "../../ir/build.ts";
-import type { GraphOutput, NodeId } from "../../ir/graph.ts";
+import type { DType, GraphOutput, NodeId } from "../../ir/graph.ts";
 import { showShape } from "../../ir/ops.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { CombinedModel } from "../check/models.ts";
@@ -14,7 +14,13 @@ import { Interpreter } from "./interpreter.ts";
 import { tensorOf } from "./operators.ts";
 import type { RequestInputs } from "./request-inputs.ts";
 
-interface Context { readonly builder: GraphBuilder; readonly diagnostics: Diagnostics; readonly request: RequestInputs }
+interface Context {
+  readonly builder: GraphBuilder;
+  readonly diagnostics: Diagnostics;
+  readonly request: RequestInputs;
+  /** Inputs of the models by name. */
+  readonly inputs: ReadonlyMap<string, { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[] }>;
+}
 type Outputs = readonly GraphOutput[];
 /** What `next_x` is: the last row of `x`, which generation reads. */
 const next = "next_";
@@ -55,9 +61,10 @@ function sumOf(model: Extract<CombinedModel, { kind: "logits" }>, nodes: readonl
   return sum;
 }
 
-/** `f` of the list of logits, in the scope of the program; arguments it is written with come after. */
-function valueOf(model: Extract<CombinedModel, { kind: "ensemble" }>, nodes: readonly NodeId[], { builder, diagnostics }: Context): NodeId | undefined {
+/** `f` of the list of logits, in the scope of the program and of the models' inputs; arguments it is written with come after. */
+function valueOf(model: Extract<CombinedModel, { kind: "ensemble" }>, nodes: readonly NodeId[], { builder, diagnostics, inputs }: Context): NodeId | undefined {
   const { f } = model, scope = model.home.child();
+  for (const i of inputs.values()) scope.set(i.name, tensorOf(builder, builder.input(i.name, i.dtype, i.shape), f.span));
   const logits: Value = list(nodes.map((n) => tensorOf(builder, n, model.span)), model.span);
   scope.set("members", logits);
   const first = { value: { kind: "Ref" as const, name: "members", span: f.span }, span: f.span };

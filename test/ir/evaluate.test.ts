@@ -66,8 +66,9 @@ describe("contractions, lookups and scans", () => {
     ["one_hot", (b) => b.oneHot(i(b, [1, 5]), 3), [0, 1, 0, 0, 0, 0]],
   ];
   it.each(cases)("%s", (_, make, expected) => expect(value(make)).toEqual(expected));
-  it("keeps rows finite that are masked throughout", () => {
-    expect(value((b) => b.softmax(f(b, [-3e38, -3e38])))).toEqual([0.5, 0.5]);
+  it("gives nothing where all is hidden", () => {
+    expect(value((b) => b.softmax(f(b, [-3e38, -3e38])))).toEqual([0, 0]);
+    expect(value((b) => b.softmax(f(b, [-3e38, 1])))).toEqual([0, 1]);
   });
 });
 

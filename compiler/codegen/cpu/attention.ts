@@ -4,9 +4,10 @@
  */
 import { constantOf, product, type Dim } from "../../../ir/dim.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
+import { hiddenScore } from "../../../ir/ops.ts";
 import type { RegionOf } from "../../passes/regions.ts";
-import { add, bin, boolean, dimExpr, div, eq, f32Max, float, fma, int, laneSum, load, min, mul, select, splat, storeStmt, sub, un } from "../kernel-build.ts";
-import { dotIndices } from "../elemental-loops.ts";
+import { add, bin, boolean, dimExpr, div, f32Max, float, fma, int, laneSum, load, min, mul, select, splat, storeStmt, sub, un } from "../kernel-build.ts";
+import { dotIndices, unlessHidden } from "../elemental-loops.ts";
 import { uniformValue } from "../elementwise.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { storeTile } from "./dot.ts";
@@ -38,19 +39,15 @@ export function attentionRegion(e: CpuEmitter, region: RegionOf<"attention">): v
     e.loop("d", int(width), (d) => e.push(storeStmt(sums, d, splat(float(0)))), { step: 4 });
     const top = e.mutable("top", float(-f32Max)), sum = e.mutable("total", float(0));
     const mask = maskOf(e, region);
-    const overKeys = (all: Expr): void =>
-      e.loop("t", total, (t0) => {
-        const n = e.name(min(sub(total, t0), int(block)), "n");
-        const b: Block = { scores, result, index, t0, n, total, keys, depth, width, query, weights, sums, top, sum };
-        if (mask === undefined) return addBlock(e, region, b);
-        const seen = e.mutable("seen", all);
-        e.loop("j", n, (j) => e.set(seen, bin("or", seen, e.resolve(mask, [...index, e.nameIndex(add(t0, j), keys)]))));
-        e.when(seen, () => addBlock(e, region, b));
-      }, { step: block, upper: keys });
-    overKeys(boolean(mask === undefined));
-    // A row that sees nothing weighs all keys alike.
-    if (mask !== undefined) e.when(eq(sum, float(0)), () => overKeys(boolean(true)));
-    const scale = e.nameHere(div(float(1), sum));
+    e.loop("t", total, (t0) => {
+      const n = e.name(min(sub(total, t0), int(block)), "n");
+      const b: Block = { scores, result, index, t0, n, total, keys, depth, width, query, weights, sums, top, sum };
+      if (mask === undefined) return addBlock(e, region, b);
+      const seen = e.mutable("seen", boolean(false));
+      e.loop("j", n, (j) => e.set(seen, bin("or", seen, e.resolve(mask, [...index, e.nameIndex(add(t0, j), keys)]))));
+      e.when(seen, () => addBlock(e, region, b));
+    }, { step: block, upper: keys });
+    const scale = e.nameHere(unlessHidden(top, div(float(1), sum), float(0)));
     e.override(region.result, (to, lanes) => mul(load(sums, to[to.length - 1]!, "f32", lanes), lanes === 4 ? splat(scale) : scale));
     e.loop("d", int(width), (d) => storeTile(e, region.outputs[0]!, new Set([region.result]), index, d, 4), { step: 4, upper: [{ coef: width, factors: [] }] });
   });
@@ -64,7 +61,7 @@ function maskOf(e: CpuEmitter, region: RegionOf<"attention">): NodeId | undefine
   const score = e.node(e.node(region.softmax).inputs[0]!);
   if (score.op !== "select") return undefined;
   const low = uniformValue(e.graph, new Map(e.graph.nodes.map((n) => [n.id, n])), score.inputs[2]!);
-  return low !== undefined && low <= -1e38 ? score.inputs[0] : undefined;
+  return low !== undefined && low <= hiddenScore ? score.inputs[0] : undefined;
 }
 
 /** One block of keys: scores, their maximum, weights, and the sums of weights and of weighted values. */

@@ -8,7 +8,7 @@ import { constantOf, equal, product, type Dim } from "../../../ir/dim.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import type { RegionOf } from "../../passes/regions.ts";
 import { add, bin, builtin, dimExpr, div, float, int, lane, load, mul, splat, storeStmt, sub, un, select } from "../kernel-build.ts";
-import { combine, identity } from "../elemental-loops.ts";
+import { combine, identity, unlessHidden } from "../elemental-loops.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { panelProduct, panelsOf, panelTile, panelWidth, type PanelProduct } from "./panels.ts";
 import { isWide, Unfit, type CpuEmitter, type Span } from "./emitter.ts";
@@ -181,7 +181,7 @@ class RowKernel {
       e.push(storeStmt(name, k, p));
       e.set(sum, add(sum, p));
     });
-    const scale = e.nameHere(div(float(1), add(add(lane(sum, 0), lane(sum, 1)), add(lane(sum, 2), lane(sum, 3)))));
+    const scale = e.nameHere(unlessHidden(top, div(float(1), add(add(lane(sum, 0), lane(sum, 1)), add(lane(sum, 2), lane(sum, 3)))), float(0)));
     this.#overWidth((k) => e.push(storeStmt(name, k, mul(load(name, k, "f32", 4), splat(scale)))));
     this.#readFrom(node.id, name);
     if (this.#outputs.has(node.id))

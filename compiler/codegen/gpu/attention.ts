@@ -5,7 +5,7 @@
 import { constant, constantOf, product, type Dim } from "../../../ir/dim.ts";
 import type { NodeId } from "../../../ir/graph.ts";
 import type { RegionOf } from "../../passes/regions.ts";
-import { dotIndices } from "../elemental-loops.ts";
+import { dotIndices, unlessHidden } from "../elemental-loops.ts";
 import { add, bin, dimExpr, div, f32Max, float, fma, idiv, imod, int, lane, laneSum, load, lt, mul, select, splat, sub, un } from "../kernel-build.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { moveForward } from "./dot.ts";
@@ -169,7 +169,7 @@ function build(map: MemoryMap, region: AttentionRegion, form: Form, subgroups: b
     const flat = add(id, int(i * threads));
     const inside = bin("and", lt(flat, int(slots * share)), bin("and", bin("eq", turn, int(0)), lt(add(first, row), limit)));
     k.when(inside, () => {
-      const scaled = k.nameHere(div(a, splat(load(total, row))), "value");
+      const scaled = k.nameHere(mul(a, splat(unlessHidden(load(top, row), div(float(1), load(total, row)), float(0)))), "value");
       const index = rowAt(add(first, row));
       for (const l of [0, 1, 2, 3] as const) {
         const column = k.nameIndex(add(at, int(l)), constant(dv));

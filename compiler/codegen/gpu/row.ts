@@ -5,7 +5,7 @@
 import { constant, constantOf, equal, product, type Dim } from "../../../ir/dim.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import type { RegionOf } from "../../passes/regions.ts";
-import { combine, identity, meanOf } from "../elemental-loops.ts";
+import { combine, identity, meanOf, unlessHidden } from "../elemental-loops.ts";
 import { add, bin, dimExpr, div, eq, f32Max, float, fma, idiv, imod, int, lane, laneSum, load, lt, mul, splat, sub, un } from "../kernel-build.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { rowIndex } from "./dot.ts";
@@ -68,7 +68,8 @@ export function rowKernel(map: MemoryMap, region: RowRegion, subgroups: boolean)
       keep(x);
       const common = { x, row, id, threads, lanes, scratch, subgroups, width: region.width } as const;
       const top = reduceRow(k, { ...common, kind: "max" });
-      const sum = reduceRow(k, { ...common, kind: "sum", through: (e) => un("exp", sub(e, e.type.lanes === 4 ? splat(top) : top)) });
+      const total = reduceRow(k, { ...common, kind: "sum", through: (e) => un("exp", sub(e, e.type.lanes === 4 ? splat(top) : top)) });
+      const sum = k.nameHere(unlessHidden(top, total, float(f32Max)), "sum");
       k.override(stage.id, (index, n) => {
         const e = n === 4 ? k.resolve4(x.id, index) : k.resolve(x.id, index);
         const [t, s] = n === 4 ? [splat(top), splat(sum)] : [top, sum];
