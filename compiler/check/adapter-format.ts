@@ -8,7 +8,7 @@
 import { keysOf } from "../../formats/ordered-json.ts";
 import type { Span } from "../base/source.ts";
 import type { DeclarationOf, Expr, Statement } from "../syntax/ast.ts";
-import { fieldOf, formatFunctions, same, saysSomething, truthy, type Datum, type Fields } from "./format-functions.ts";
+import { fieldOf, formatFunctions, isFields, same, saysSomething, truthy, type Datum, type Fields } from "./format-functions.ts";
 
 export { truthy, type Datum } from "./format-functions.ts";
 
@@ -27,12 +27,17 @@ export class FormatFault extends Error {
 
 /** What an expression of a format may read. */
 export interface FormatScope {
+  /** What the directory says, or a part of it. */
   readonly config: Fields;
   readonly base: Fields;
+  /** The whole config where `config` is a part of it. */
+  readonly directory?: Fields;
   readonly site?: string;
   readonly kind?: string;
-  /** The number of the layer the site lies in: the first index in its path. */
+  /** The number of the layer the site lies in: the first index in its path, or as the format says what the layers are. */
   readonly layer?: number;
+  /** The path of that layer, where the format says what the layers are. */
+  readonly block?: string;
   /** The name of the declaration that reads the file. */
   readonly name?: string;
 }
@@ -83,7 +88,33 @@ export class FormatReader {
     return this.statements.filter((s): s is Clause => s.kind === "ClauseStmt" && s.word.text === word);
   }
 
-  /** Is this format for the directory with this config? */
+  /** The format whose parts this one reads (`within name`). */
+  get outer(): string | undefined {
+    const [of] = this.clauses("within").flatMap((c) => c.operands);
+    return of?.kind === "Ref" ? of.name : undefined;
+  }
+
+  /** `parts E`: configs inside the config, each read by the formats that are `within` this one; undefined where it is read whole. */
+  parts(scope: FormatScope): readonly Fields[] | undefined {
+    const clause = this.clauses("parts").find((c) => this.holds(c, scope));
+    const [list] = clause?.operands ?? [];
+    if (!clause || !list) return undefined;
+    const found = this.evaluate(list, scope);
+    return Array.isArray(found) ? found.filter(isFields) : [];
+  }
+
+  /** The pattern of the layers' paths (`layers "h.*"`). */
+  layers(scope: FormatScope): string | undefined {
+    const clause = this.clauses("layers").find((c) => this.holds(c, scope));
+    return clause?.operands[0] && this.text(clause.operands[0], scope);
+  }
+
+  /** `notes "..." if E`: what the reader of a directory should know of the meaning taken. */
+  notes(scope: FormatScope): readonly { readonly text: string; readonly span: Span }[] {
+    return this.clauses("notes").filter((c) => this.holds(c, scope)).flatMap((c) => c.operands.map((e) => ({ text: this.text(e, scope), span: c.span })));
+  }
+
+  /** Is this format for the directory, or the part of one, with this config? */
   recognizes(scope: FormatScope): boolean {
     const reads = this.clauses("reads");
     return reads.length > 0 && reads.every((c) => c.operands.every((e) => this.evaluate(e, scope) === true) && this.holds(c, scope));
@@ -153,7 +184,7 @@ export class FormatReader {
     for (const c of this.clauses("tensor")) {
       const [target] = c.operands;
       if (!target || dotted(target) !== param || !c.value || !this.holds(c, scope)) continue;
-      return fill(this.unwrapped(this.text(c.value, scope)), scope);
+      return this.unwrapped(this.text(c.value, scope));
     }
     return undefined;
   }
@@ -164,12 +195,12 @@ export class FormatReader {
       .filter((c) => this.holds(c, scope))
       .flatMap((c) => c.operands)
       .filter((e) => e.kind === "String")
-      .map((e) => new Template(this.unwrapped(e.value)));
+      .map((e) => new Template(this.unwrapped(this.fill(e.value, scope))));
   }
 
   /** The `tensor` templates of all parameters, with the site as the module. */
   siteTemplates(): readonly Template[] {
-    return this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" ? [new Template(this.unwrapped(c.value.value.replace("{site}", "{module}")))] : []));
+    return this.clauses("tensor").flatMap((c) => (c.value?.kind === "String" ? [new Template(this.unwrapped(c.value.value.replace(/\{site\}/, "{module}")))] : []));
   }
 
   private unwrapped(template: string): string {
@@ -198,6 +229,7 @@ export class FormatReader {
 
   /** Fields in the file that no clause reads and that say something. */
   unknownFields(scope: FormatScope): readonly string[] {
+    for (const s of this.statements) fieldsRead(s, this.used);
     for (const c of this.clauses("ignores")) for (const e of c.operands) if (e.kind === "Ref") this.used.add(e.name);
     return keysOf(scope.config).filter((name) => !this.used.has(name) && saysSomething(scope.config[name] ?? null));
   }
@@ -220,7 +252,7 @@ export class FormatReader {
   evaluate(e: Expr, scope: FormatScope): Datum {
     switch (e.kind) {
       case "String":
-        return scope.site === undefined ? e.value : fill(e.value, scope);
+        return scope.site === undefined ? e.value : this.fill(e.value, scope);
       case "Number": case "Bool":
         return e.value;
       case "None":
@@ -230,9 +262,9 @@ export class FormatReader {
       case "List":
         return e.items.map((i) => this.evaluate(i, scope));
       case "Ref": {
-        const names: Readonly<Record<string, Datum>> = { config: scope.config, base: scope.base, site: scope.site ?? null, kind: scope.kind ?? null, layer: scope.layer ?? null };
-        if (!Object.hasOwn(names, e.name)) throw new FormatFault(e.span, `\`${e.name}\` is not known in a format`);
-        return names[e.name]!;
+        const found = this.named(e.name, scope);
+        if (found === undefined) throw new FormatFault(e.span, `\`${e.name}\` is not known in a format`);
+        return found;
       }
       case "Member": {
         if (e.of.kind === "Ref" && e.of.name === "config") {
@@ -255,6 +287,29 @@ export class FormatReader {
       default:
         throw new FormatFault(e.span, "is not an expression of a format");
     }
+  }
+
+  /** What a name means: a `let` of the format, or the data at hand. */
+  private named(name: string, scope: FormatScope): Datum | undefined {
+    for (const s of this.statements) if (s.kind === "LetStmt" && s.names.length === 1 && s.names[0]!.text === name) return this.evaluate(s.value, scope);
+    const given: Readonly<Record<string, Datum>> = {
+      config: scope.config, base: scope.base, directory: scope.directory ?? scope.config, site: scope.site ?? null, kind: scope.kind ?? null,
+      layer: scope.layer ?? null, block: scope.block ?? null, name: scope.name ?? null,
+    };
+    return Object.hasOwn(given, name) ? given[name] : undefined;
+  }
+
+  /**
+   * `{x}` in a text becomes what `x` means: `{site}` the path of the site, `{layer}` the number of its layer (0 without one),
+   * `{name}` the name of the declaration. A path that is empty takes the dot after it along.
+   */
+  private fill(text: string, scope: FormatScope): string {
+    const dotless = scope.site === "" ? text.replaceAll("{site}.", "") : text;
+    return dotless.replace(/\{(\w+)\}/g, (whole, name: string) => {
+      const value = name === "module" || name === "param" ? undefined : this.named(name, scope);
+      if (name === "layer" && scope.site !== undefined) return String(value ?? 0);
+      return value === undefined || value === null ? whole : String(value);
+    });
   }
 
   private binary(e: Extract<Expr, { kind: "Binary" }>, scope: FormatScope): Datum {
@@ -296,33 +351,36 @@ export class FormatReader {
 /** A tensor name with `{module}` and `{param}` in it. */
 export class Template {
   readonly text: string;
+  /** Does it say which part of a name is the module? */
+  readonly namesModule: boolean;
   readonly #regex: RegExp;
   constructor(text: string) {
     this.text = text;
-    const parts = text.split(/\{(module|param)\}/);
+    this.namesModule = text.includes("{module}");
+    const parts = text.split(/\{(\w+)\}/);
     // Names of modules may hold dots, names of parameters do not.
-    const source = parts.map((p, i) => (i % 2 === 0 ? p.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : p === "module" ? "(?<module>.+)" : "(?<param>[^.]+)")).join("");
+    const source = parts.map((p, i) => (i % 2 === 0 ? p.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : p === "module" ? "(?<module>.+)" : p === "param" ? "(?<param>[^.]+)" : ".+?")).join("");
     this.#regex = new RegExp(`^${source}$`);
   }
 
   /** Module path and parameter of a tensor name; the parameter is the last part when the template names none. */
   match(tensor: string): { readonly module: string; readonly param: string } | undefined {
-    const m = this.#regex.exec(tensor);
+    // No library writes longer names, and trying to fit one may take as long as its author wants.
+    const m = tensor.length <= 1000 ? this.#regex.exec(tensor) : null;
     return m ? { module: m.groups?.["module"] ?? "", param: m.groups?.["param"] ?? tensor.slice(tensor.lastIndexOf(".") + 1) } : undefined;
   }
 }
 
-/**
- * The text with the site's path for `{site}`, the first number in that path for `{layer}`, and the name of the
- * declaration for `{name}`. A path that is empty takes the dot after it along.
- */
-function fill(template: string, scope: FormatScope): string {
-  const site = scope.site ?? "", layer = site.split(".").find((part) => /^\d+$/.test(part)) ?? "0";
-  const filled = site === "" ? template.replaceAll("{site}.", "") : template;
-  return filled.replaceAll("{site}", site).replaceAll("{layer}", layer).replaceAll("{name}", scope.name ?? "");
+/** Every `config.<field>` that a statement mentions, whether or not its value was asked for. */
+function fieldsRead(node: unknown, into: Set<string>): void {
+  if (typeof node !== "object" || node === null) return;
+  if (Array.isArray(node)) return node.forEach((n) => fieldsRead(n, into));
+  const e = node as Expr;
+  if (e.kind === "Member" && e.of.kind === "Ref" && e.of.name === "config") into.add(e.name.text);
+  for (const [key, value] of Object.entries(node)) if (key !== "span") fieldsRead(value, into);
 }
 
-/** `down.weight` of an operand; undefined for anything but names. */
+/** `down.weight` as it is written. */
 function dotted(e: Expr): string | undefined {
   if (e.kind === "Ref") return e.name;
   const of = e.kind === "Member" ? dotted(e.of) : undefined;

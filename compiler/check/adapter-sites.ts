@@ -62,12 +62,28 @@ class SiteFinder {
   places(e: Expr): readonly SitePlace[] | undefined {
     if (e.kind === "Parenthesized") return this.places(e.of);
     if (e.kind === "If") return this.places(truthy(this.reader.evaluate(e.condition, this.scope)) ? e.then : e.otherwise);
+    if (e.kind === "Call" && e.callee.kind === "Ref" && e.callee.name === "model") return [{ module: this.base.root, site: "" }];
     const [first] = e.kind === "Call" ? e.args : [];
     if (e.kind !== "Call" || e.callee.kind !== "Ref" || !first) throw new FormatFault(e.span, "does not name modules");
     switch (e.callee.name) {
       /** Modules that `target_modules` and its companions match, as PEFT matches them. */
       case "peft_modules":
         return this.targets();
+      /** Modules whose paths fit one of the patterns: `*` is one name, `**` any number of them. */
+      case "paths":
+        return matching(e.args.flatMap((a) => strings(this.reader.evaluate(a.value, this.scope))), this.all);
+      /** The same without those in the layers of a list of numbers. */
+      case "outside": {
+        const places = this.places(first.value), left = e.args[1] ? this.reader.evaluate(e.args[1].value, this.scope) : null;
+        const block = places && blocksOf(this.reader, this.scope, this.base);
+        return places?.filter((p) => !(Array.isArray(left) && left.some((n) => n === block!(p.site)?.layer)));
+      }
+      /** Those in the layers of a list of numbers; all for a text such as `all`. */
+      case "inside": {
+        const places = this.places(first.value), kept = e.args[1] ? this.reader.evaluate(e.args[1].value, this.scope) : null;
+        const block = places && blocksOf(this.reader, this.scope, this.base);
+        return places?.filter((p) => !Array.isArray(kept) || kept.some((n) => n === block!(p.site)?.layer));
+      }
       /** Modules of token rows: the input embedding for a list, else those whose path ends with a key, and what is tied to them. */
       case "token_modules":
         return this.tokens(this.reader.evaluate(first.value, this.scope));
@@ -141,6 +157,34 @@ class SiteFinder {
 function storedKey(m: ModuleInstance): string {
   const [param] = m.params.values();
   return param?.module === m && param.tensor.endsWith(`.${param.name}`) ? param.tensor.slice(0, -param.name.length - 1) : m.key;
+}
+
+/** Modules by patterns of their paths, in the order of the patterns. */
+function matching(patterns: readonly string[], all: readonly ModuleInstance[]): readonly SitePlace[] {
+  return patterns.flatMap((pattern) => {
+    const parts = pattern.split(".");
+    return all.filter((m) => fits(m.key.split("."), parts)).map((module) => ({ module, site: module.key }));
+  });
+}
+
+/** `*` is one name, `**` any number of them. */
+function fits(names: readonly string[], pattern: readonly string[]): boolean {
+  const [first, ...rest] = pattern;
+  if (first === undefined) return names.length === 0;
+  if (first !== "**") return names.length > 0 && (first === "*" || first === names[0]) && fits(names.slice(1), rest);
+  return names.some((_, i) => fits(names.slice(i), rest)) || fits([], rest);
+}
+
+const strings = (v: Datum): readonly string[] => (Array.isArray(v) ? v.flatMap(strings) : typeof v === "string" ? [v] : []);
+
+/** The layer of a path, by the format's `layers`: numbered through the whole base in the order of its modules. */
+export function blocksOf(reader: FormatReader, scope: FormatScope, base: Base): (site: string) => { readonly layer: number; readonly block: string } | undefined {
+  const pattern = reader.layers(scope);
+  const blocks = pattern === undefined ? [] : matching([pattern], modulesOf(base.root)).map((p) => p.site);
+  return (site) => {
+    const layer = blocks.findIndex((b) => site === b || site.startsWith(`${b}.`));
+    return layer < 0 ? undefined : { layer, block: blocks[layer]! };
+  };
 }
 
 /** The linear map that makes the model's output: a linear child of the root itself. */

@@ -39,13 +39,15 @@ const weightTypes = ["f32", "f16", "bf16"];
 /** Dtypes of whole numbers that fit i32 where their values do; others are reported when they are read. */
 const wholeTypes = ["i32", "i64", "i16", "i8", "u16", "u8"];
 
+/** A format, and the part of the directory's config that it read. */
+export interface ReadPart { readonly reader: FormatReader; readonly scope: FormatScope }
+
 export interface TensorCheckInput {
   readonly header: CheckpointHeader;
   readonly base: Base;
   readonly needed: readonly NeededTensor[];
-  /** Absent for a directory that no format of the library reads: tensors are `{site}.{param}`. */
-  readonly reader?: FormatReader;
-  readonly scope: FormatScope;
+  /** Empty for a directory that no format of the library reads: tensors are `{site}.{param}`. */
+  readonly readers: readonly ReadPart[];
   /** The string with the directory. */
   readonly at: Span;
   /** Sites were chosen in the text: tensors for other modules are reported as unused, not as faults. */
@@ -91,9 +93,9 @@ class Checker {
   }
 
   private replacements(): Replacement[] {
-    const { reader, scope, header } = this.input;
+    const { header } = this.input;
     const out: Replacement[] = [];
-    const replaces = reader?.templates("replaces", scope) ?? [], ignores = reader?.templates("ignores", scope) ?? [];
+    const replaces = this.templates("replaces"), ignores = this.templates("ignores");
     for (const t of header.tensors.values()) {
       if (this.used.has(t.name)) continue;
       for (const template of replaces) {
@@ -105,9 +107,13 @@ class Checker {
         if (this.sameShape(t, param, module)) out.push({ param, module, header: t });
         break;
       }
-      if (!this.used.has(t.name) && ignores.some((i) => this.modules.has(i.match(t.name)?.module ?? "\0"))) this.used.add(t.name);
+      if (!this.used.has(t.name) && ignores.some((i) => { const m = i.match(t.name); return m && (!i.namesModule || this.modules.has(m.module)); })) this.used.add(t.name);
     }
     return out;
+  }
+
+  private templates(word: "replaces" | "ignores"): readonly Template[] {
+    return this.input.readers.flatMap(({ reader, scope }) => reader.templates(word, scope));
   }
 
   private sameShape(t: TensorHeader, param: ParamInstance, module: ModuleInstance): boolean {
@@ -125,7 +131,7 @@ class Checker {
   /** Reports tensors nothing uses, by their cause; true when the cause is that this is not the adapter's base. */
   private leftOver(left: readonly TensorHeader[]): boolean {
     if (left.length === 0) return false;
-    const { diagnostics, at, base, reader, header } = this.input;
+    const { diagnostics, at, base, readers: [{ reader } = {}], header } = this.input;
     const places = left.map((t) => ({ t, module: this.moduleOf(t.name) }));
     const strangers = places.filter((p) => p.module !== undefined && !this.modules.has(p.module));
     const beyond = strangers.filter((p) => this.layerBeyond(p.module!) !== undefined);
@@ -170,16 +176,26 @@ class Checker {
 
   /** The module a tensor of the directory is for, by the format's templates, whether or not it exists. */
   private moduleOf(tensor: string): string | undefined {
-    const { reader, scope } = this.input;
-    const own = reader ? reader.siteTemplates() : [new Template("{module}.{param}")];
+    const { readers } = this.input;
+    const own = readers.length > 0 ? readers.flatMap(({ reader }) => reader.siteTemplates()) : [new Template("{module}.{param}")];
     for (const template of own) {
       const m = template.match(tensor);
-      if (m) return m.module;
+      if (m) return template.namesModule ? m.module : this.longestModule(tensor);
     }
-    for (const template of [...(reader?.templates("ignores", scope) ?? []), ...(reader?.templates("replaces", scope) ?? [])]) {
+    for (const template of [...this.templates("ignores"), ...this.templates("replaces")]) {
       const m = template.match(tensor);
       // The last part is a parameter only of a module that has one of this name; otherwise no clause fits the tensor.
       if (m && (this.modules.get(m.module)?.params.has(m.param) || this.layerBeyond(m.module))) return m.module;
+    }
+    return undefined;
+  }
+
+  /** The innermost module that a name begins with, or the layer it names where there are fewer. */
+  private longestModule(tensor: string): string | undefined {
+    const parts = tensor.split(".");
+    for (let n = parts.length - 1; n > 0; n--) {
+      const path = parts.slice(0, n).join(".");
+      if (this.modules.has(path) || (/^\d+$/.test(parts[n - 1]!) && this.layerBeyond(path))) return path;
     }
     return undefined;
   }
@@ -193,7 +209,7 @@ class Checker {
       const list = parent?.children.get(parts[i - 1] ?? "");
       if (!Array.isArray(list) || list.length === 0) continue;
       const index = Number(parts[i]);
-      const like = [...parts.slice(0, i), String(list.length - 1), ...parts.slice(i + 1)].join(".");
+      const like = [...parts.slice(0, i), String(list.length - 1)].join(".");
       if (index >= list.length && this.modules.has(like)) return { index, count: list.length };
     }
     return undefined;

@@ -3,13 +3,17 @@ import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr, Param, TypeExpr } from "../syntax/ast.ts";
 import type { Datum } from "./adapter-format.ts";
-import { bool, describe, float, int, list, none, show, text, type Value } from "./values.ts";
+import type { Scope } from "./scope.ts";
+import { bool, describe, float, int, list, none, show, text, type Declared, type Value } from "./values.ts";
 
 /** Why a value is not of a type: its kind, or a range that it leaves. */
 export type Misfit = { readonly kind: "type" | "range"; readonly expected: string; readonly declared: Span };
 
-/** Checks a value against a type; the value comes back in the type's own kind (an `Int` given for a `Float`). */
-export function fitType(value: Value, type: TypeExpr | undefined): Value | Misfit {
+/**
+ * Checks a value against a type; the value comes back in the type's own kind (an `Int` given for a `Float`). With the scope of the
+ * declaration a text, or the function of the name, becomes a case of an enum.
+ */
+export function fitType(value: Value, type: TypeExpr | undefined, home?: Scope): Value | Misfit {
   if (!type || value.kind === "poison" || type.kind !== "NamedType") return value;
   if (value.kind === "none" && type.optional) return value;
   const name = type.name.text;
@@ -28,8 +32,19 @@ export function fitType(value: Value, type: TypeExpr | undefined): Value | Misfi
     case "String":
       return value.kind === "string" ? value : misfit;
     default:
-      return value;
+      return inEnum(value, name, type.span, home);
   }
+}
+
+function inEnum(value: Value, name: string, declared: Span, home: Scope | undefined): Value | Misfit {
+  const found = home?.lookup(name);
+  if (found?.kind !== "declared" || found.declared.declaration.kind !== "Enum") return value;
+  const type = found.declared as Declared<"Enum">, cases = type.declaration.cases.map((c) => c.text);
+  const named = value.kind === "string" ? value.value : value.kind === "enum" ? value.name
+    : value.kind === "declared" && value.declared.declaration.kind === "Function" ? value.declared.declaration.name.text : undefined;
+  if (named !== undefined && cases.includes(named)) return { kind: "enum", type, name: named, because: value.because };
+  // A function of one's own may stand where a case calls one.
+  return value.kind === "declared" || value.kind === "function" || value.kind === "lambda" ? value : { kind: "type", expected: `one of ${cases.join(", ")}`, declared };
 }
 
 export function isMisfit(v: Value | Misfit): v is Misfit {

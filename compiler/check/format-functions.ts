@@ -29,11 +29,15 @@ export const formatFunctions: Readonly<Record<string, FormatFunction>> = {
     const key = typeof path === "string" && isFields(fields) ? keysOf(fields).find((k) => path.endsWith(k)) : undefined;
     return key === undefined ? null : fieldOf(fields, key);
   },
+  is_number: ([value]) => typeof value === "number",
+  lower: ([text]) => (typeof text === "string" ? text.toLowerCase() : null),
   is_list: ([value]) => Array.isArray(value),
   is_text: ([value]) => typeof value === "string",
   length: ([value]) => (Array.isArray(value) || typeof value === "string" ? value.length : null),
   /** How many elements of a list hold. */
   count: ([list]) => (Array.isArray(list) ? list.filter(truthy).length : null),
+  /** How many numbers of a list are at least the first bound and less than the second. */
+  count_between: ([list, from, to]) => (Array.isArray(list) && typeof from === "number" && typeof to === "number" ? list.filter((n) => typeof n === "number" && n >= from && n < to).length : 0),
   /** Does the directory hold a tensor? */
   stored: ([tensor], shapeOf) => typeof tensor === "string" && shapeOf(tensor) !== undefined,
   /** The size of an axis of a tensor of the directory; null without the tensor. */

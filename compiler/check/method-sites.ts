@@ -213,7 +213,7 @@ function withDefaults(params: readonly Param[], args: ReadonlyMap<string, Value>
   for (const p of params) {
     const value = args.get(p.name.text) ?? (p.default && context.evaluate(p.default, scope));
     if (!value) continue;
-    const fitted = fitType(value, p.type);
+    const fitted = fitType(value, p.type, scope);
     const kept = isMisfit(fitted) ? value : fitted;
     out.set(p.name.text, kept);
     scope.set(p.name.text, kept);

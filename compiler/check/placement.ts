@@ -9,10 +9,11 @@ import { placementFields } from "../../formats/peft.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
-import { FormatFault, FormatReader, type Datum, type FormatDecl, type FormatScope } from "./adapter-format.ts";
-import { configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry, type SitePlace } from "./adapter-sites.ts";
+import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
+import { blocksOf, configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry, type SitePlace } from "./adapter-sites.ts";
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
+import { DirectoryFormats, fieldsOf, type ReadFormat } from "./directory-formats.ts";
 import { bindMethod, mentions, placedParams, type BoundSite, type MethodContext, type PlacedSite } from "./method-sites.ts";
 import type { Scope } from "./scope.ts";
 import { pairedReads, select, type Reading, type Selection } from "./sites.ts";
@@ -78,11 +79,20 @@ function partsOf(value: Expr): Parts | undefined {
   return at.kind === "Call" && at.callee.kind === "Ref" ? { call: at, callee: at.callee, on, from } : undefined;
 }
 
+/** Places of one format: which method acts at each, with which arguments. */
+interface Group {
+  readonly part?: ReadFormat;
+  readonly places: readonly SitePlace[];
+  methodFor(site: FormatScope, place: SitePlace): Declared<"Method"> | undefined;
+  argumentsFor(method: Declared<"Method">, site: FormatScope, module: ModuleInstance): ReadonlyMap<string, Value> | undefined;
+}
+
 class Placer {
   private readonly name: string;
   private readonly span: Span;
   private readonly context: PlacementContext;
   private readonly diagnostics: Diagnostics;
+  private readonly directories: DirectoryFormats;
   /** What each written module reads, where the text says it. */
   private reads: ReadonlyMap<ModuleInstance, Reading> | undefined;
 
@@ -91,6 +101,7 @@ class Placer {
     this.span = span;
     this.context = context;
     this.diagnostics = context.diagnostics;
+    this.directories = new DirectoryFormats(context.formats, name);
   }
 
   place(parts: Parts): PlacedAdapter | undefined {
@@ -132,110 +143,109 @@ class Placer {
     const literal = path.value;
     const header = this.context.checkpoint(literal, "adapter");
     if (!header || !selection) return undefined;
-    const scope = this.formatScope(header, selection.base);
-    const format = this.formatFor(scope);
-    if (!format) {
-      const kind = scope.config["peft_type"] ?? (scope.config["config"] as { architecture?: Datum } | null)?.architecture ?? null;
-      this.diagnostics.report("A0622", { at: path.value.span, kind: typeof kind === "string" ? kind : "nothing about its kind", known: this.knownKinds() });
+    const reading = this.directories.read(header, selection.base);
+    if (!reading || reading.unread !== undefined) {
+      const config = fieldsOf(header.json["adapter_config.json"]);
+      const kind = reading?.unread ?? config["peft_type"] ?? fieldsOf(config["config"])["architecture"] ?? null;
+      this.diagnostics.report("A0622", { at: literal.span, kind: typeof kind === "string" ? kind : "nothing about its kind", known: this.directories.kinds() });
       return undefined;
     }
-    const reader = this.readerOf(format, header, scope);
-    const sites = configuredSites(reader, scope, selection.base, path.value.span, this.diagnostics);
-    const refused = this.refusals(reader, scope, path.value.span);
-    if (!sites || refused) return undefined;
+    const readers = [...new Set([reading.whole, ...reading.placing])];
+    const found = reading.placing.map((part) => ({ part, sites: configuredSites(part.reader, part.scope, selection.base, literal.span, this.diagnostics) }));
+    const refused = readers.filter((r) => this.refusals(r.reader, r.scope, literal.span));
+    if (refused.length > 0 || found.some((f) => !f.sites)) return undefined;
     const chosen = this.restriction(selection);
-    const places = chosen ? sites.places.filter((p) => chosen.has(p.module)) : sites.places;
-    if (chosen && places.length === 0 && sites.places.length > 0) {
+    const groups = found.map(({ part, sites }): Group => ({
+      part, places: chosen ? sites!.places.filter((p) => chosen.has(p.module)) : sites!.places,
+      methodFor: (site, place) => this.methodOf(part.format, part.reader, site, place), argumentsFor: (method, site) => this.configured(method, part.reader, site, literal),
+    }));
+    if (chosen && groups.every((g) => g.places.length === 0) && found.some((f) => f.sites!.places.length > 0)) {
       this.diagnostics.report("A0302", { at: selection.span, selector: "the selector", base: selection.base.name, reason: "None of the modules that the directory adapts lies in this selection." });
       return undefined;
     }
-    return this.assemble({
-      selection, header, path: path.value, reader, home: format.home, scope, idle: sites.idle, saved: sites.saved, places, chosen: chosen !== undefined,
-      methodFor: (site, place) => this.methodOf(format, reader, site, place), argumentsFor: (method, site) => this.configured(method, reader, site, literal),
-    });
+    for (const { reader, scope } of readers)
+      for (const note of reader.notes(scope)) this.diagnostics.report("A0642", { at: literal.span, body: note.text, declared: note.span });
+    const idle = found.flatMap((f) => f.sites!.idle), saved = found.flatMap((f) => f.sites!.saved);
+    return this.assemble({ selection, header, path: literal, readers, groups, idle, saved, chosen: chosen !== undefined });
   }
 
   /** `Method(args) on selector from "dir"` */
   private fromText(
     method: Declared<"Method">, args: ReadonlyMap<string, Value>, given: readonly GivenArgument[], call: ExprOf<"Call">, selection: Selection, header: CheckpointHeader, path: StringLit,
   ): PlacedAdapter | undefined {
-    const scope = this.formatScope(header, selection.base);
-    const configured = header.json["adapter_config.json"] !== undefined;
     const own = method.declaration.name.text;
-    const format = this.context.formats.find((f) => {
-      const read = new FormatReader(f.declaration, this.formats());
-      return read.methods().includes(own) && (configured ? read.recognizes(scope) : read.bare && f.declaration.target.text === own);
-    });
-    const other = format ? undefined : this.formatFor(scope);
-    if (other) {
-      this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: method.declaration.name.text, found: other.declaration.target.text });
+    const reading = this.directories.read(header, selection.base);
+    const part = header.json["adapter_config.json"] === undefined
+      ? this.directories.bare(own, header, selection.base) : reading?.placing.find((r) => r.reader.methods().includes(own));
+    if (reading && !part) {
+      const [other = reading.whole] = reading.placing;
+      this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: own, found: other.format.declaration.target.text });
       return undefined;
     }
-    const reader = format && this.readerOf(format, header, scope);
-    if (reader && this.refusals(reader, scope, path.span)) return undefined;
+    if (part && this.refusals(part.reader, part.scope, path.span)) return undefined;
     const perSite = call.args.some((a) => mentions(a.value, new Set(["layer"])));
     // The places of arguments, for a disagreement with the directory.
     const places = new Map(given.map((g, i) => [g.name?.text ?? method.declaration.params[i]?.name.text ?? "", g.value.because]));
-    return this.assemble({
-      selection, header, path, scope, idle: [], saved: [], places: selection.sites.map(({ module }) => ({ module, site: module.key })), chosen: true,
-      ...(reader ? { reader, home: format.home } : {}),
+    const group: Group = {
+      ...(part ? { part } : {}), places: selection.sites.map(({ module }) => ({ module, site: module.key })),
       methodFor: (site) => {
-        const named = reader && format ? (reader.methodAt(site)?.name ?? format.declaration.target.text) : own;
-        const further = reader?.further(site).some((f) => f.method === own) ?? false;
+        const named = part ? (part.reader.methodAt(site)?.name ?? part.format.declaration.target.text) : own;
+        const further = part?.reader.further(site).some((f) => f.method === own) ?? false;
         if (named === own || further) return method;
         this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: own, found: named });
         return undefined;
       },
       argumentsFor: (_, site, module) => {
-        const own = perSite ? this.argumentsAt(method, call, module) : args;
-        if (!own || !reader) return own;
-        const configured = this.configured(method, reader, site, path);
-        return configured && this.agreed(own, configured, places, path);
+        const given = perSite ? this.argumentsAt(method, call, module) : args;
+        if (!given || !part) return given;
+        const configured = this.configured(method, part.reader, site, path);
+        return configured && this.agreed(given, configured, places, path);
       },
-    });
+    };
+    return this.assemble({ selection, header, path, readers: part ? [part] : [], groups: [group], idle: [], saved: [], chosen: true });
   }
 
-  private assemble(plan: {
-    readonly selection: Selection; readonly header: CheckpointHeader; readonly path: StringLit; readonly reader?: FormatReader; readonly home?: Scope;
-    readonly scope: FormatScope; readonly idle: readonly IdleEntry[]; readonly saved: readonly string[]; readonly places: readonly SitePlace[]; readonly chosen: boolean;
-    methodFor(site: FormatScope, place: SitePlace): Declared<"Method"> | undefined;
-    argumentsFor(method: Declared<"Method">, site: FormatScope, module: ModuleInstance): ReadonlyMap<string, Value> | undefined;
+  private assemble({ selection, header, path, readers, groups, idle, saved, chosen }: {
+    readonly selection: Selection; readonly header: CheckpointHeader; readonly path: StringLit; readonly readers: readonly ReadFormat[];
+    readonly groups: readonly Group[]; readonly idle: readonly IdleEntry[]; readonly saved: readonly string[]; readonly chosen: boolean;
   }): PlacedAdapter | undefined {
-    const { selection, header, path, reader, places } = plan;
+    const { base } = selection;
     const needed: NeededTensor[] = [];
     const sites: BoundSite[] = [];
-    for (const place of places) {
-      const { module } = place;
-      const layer = layerOf(module);
-      const site: FormatScope = { ...plan.scope, site: place.site, kind: kindOfModule(module), ...(layer === undefined ? {} : { layer }) };
-      const method = plan.methodFor(site, place);
-      const args = method && plan.argumentsFor(method, site, module);
-      const placed = method && args && bindMethod({
-        method, module, args, at: site, ...(reader ? { reader } : {}), where: selection.span, source: this.name, context: this.context,
-        ...(selection.port ? { port: selection.port } : {}), ...(this.reads?.has(module) ? { reading: this.reads.get(module)! } : {}),
-      });
-      if (!placed) return undefined;
-      sites.push(placed);
-      needed.push(...placed.wanted.map((w) => w.needed));
+    for (const { part, places, methodFor, argumentsFor } of groups) {
+      const block = part && blocksOf(part.reader, part.scope, base);
+      for (const place of places) {
+        const { module } = place;
+        const layer = layerOf(module);
+        const site: FormatScope = { ...(part?.scope ?? { config: {}, base: {} }), site: place.site, kind: kindOfModule(module), ...(layer === undefined ? {} : { layer }), ...block?.(place.site) };
+        const method = methodFor(site, place);
+        const args = method && argumentsFor(method, site, module);
+        const placed = method && args && bindMethod({
+          method, module, args, at: site, ...(part ? { reader: part.reader } : {}), where: selection.span, source: this.name, context: this.context,
+          ...(selection.port ? { port: selection.port } : {}), ...(this.reads?.has(module) ? { reading: this.reads.get(module)! } : {}),
+        });
+        if (!placed) return undefined;
+        sites.push(placed);
+        needed.push(...placed.wanted.map((w) => w.needed));
+      }
     }
-    const misnamed = plan.idle.some((e) => e.field === "target_modules");
-    const check = checkTensors({
-      header, base: selection.base, needed, ...(reader ? { reader } : {}), scope: plan.scope, at: path.span, chosen: plan.chosen, misnamed, diagnostics: this.diagnostics,
-    });
+    const misnamed = idle.some((e) => e.field === "target_modules");
+    const check = checkTensors({ header, base, needed, readers, at: path.span, chosen, misnamed, diagnostics: this.diagnostics });
+    const [whole] = readers;
     if (!check.foreign) {
       if (sites.length === 0 && check.replacements.length === 0) {
-        reportNowhere(plan.idle, selection.base, plan.scope, path.span, this.diagnostics);
+        reportNowhere(idle, base, whole?.scope ?? { config: {}, base: {} }, path.span, this.diagnostics);
         return undefined;
       }
-      reportIdle(plan.idle, check.faulty, path.span, this.diagnostics);
-      if (!check.faulty && this.unsaved(plan.saved, check.replacements, path.span)) return undefined;
-      if (reader) this.unknownFields(reader, plan.scope, path.span);
+      reportIdle(idle, check.faulty, path.span, this.diagnostics);
+      if (!check.faulty && this.unsaved(saved, check.replacements, path.span)) return undefined;
+      this.unknownFields(readers, path.span);
     }
     if (check.faulty) return undefined;
-    this.otherBase(reader, plan.scope, selection.base, path.span);
+    if (whole) this.otherBase(whole.reader, whole.scope, base, path.span);
     const source = this.name;
     return {
-      name: this.name, span: this.span, base: selection.base, header, source, because: path.span, replacements: check.replacements,
+      name: this.name, span: this.span, base, header, source, because: path.span, replacements: check.replacements,
       sites: sites.map(({ wanted, ...site }) => ({ ...site, params: placedParams(wanted, header) })),
     };
   }
@@ -268,14 +278,16 @@ class Placer {
   private configured(method: Declared<"Method">, reader: FormatReader, site: FormatScope, path: StringLit): ReadonlyMap<string, Value> | undefined {
     const out = new Map<string, Value>();
     for (const [name, { value: datum, field, span }] of reader.arguments(site)) {
+      // What the file does not say, the method's default says.
       const param = method.declaration.params.find((p) => p.name.text === name);
       if (!param) {
         if (!reader.severalMethods) throw new FormatFault(span, `\`${method.declaration.name.text}\` has no parameter \`${name}\``);
         continue;
       }
+      if (datum === null && param.default) continue;
       const file = "adapter_config.json", named = field ?? name;
       const value = datumValue(datum, path.span);
-      const fitted = value && fitType(value, param.type);
+      const fitted = value && fitType(value, param.type, method.home);
       if (!fitted || isMisfit(fitted)) {
         const facts = { at: path.span, file, field: named, declared: param.span };
         if (fitted?.kind === "range") this.diagnostics.report("A0213", { ...facts, value: shortly(datum), reason: `It must be ${fitted.expected}.` });
@@ -306,34 +318,6 @@ class Placer {
     throw new FormatFault(at, `\`${name}\` is not a method`);
   }
 
-  private formatScope(header: CheckpointHeader, base: Base): FormatScope {
-    return { config: fields(header.json["adapter_config.json"]), base: fields(base.header.json["config.json"]), name: this.name };
-  }
-
-  private formatFor(scope: FormatScope): Declared<"Format"> | undefined {
-    return this.context.formats.find((f) => this.recognizes(f, scope));
-  }
-
-  /** What the library reads, each name once; parts that other formats include read nothing. */
-  private knownKinds(): readonly string[] {
-    return [...new Set(this.context.formats.filter((f) => new FormatReader(f.declaration, this.formats()).clauses("reads").length > 0).map((f) => f.declaration.target.text))];
-  }
-
-  /** Parts that other formats include are for no directory. */
-  private recognizes(format: Declared<"Format">, scope: FormatScope): boolean {
-    return new FormatReader(format.declaration, this.formats()).recognizes(scope);
-  }
-
-  private formats(): readonly FormatDecl[] {
-    return this.context.formats.map((f) => f.declaration);
-  }
-
-  private readerOf(format: Declared<"Format">, header: CheckpointHeader, scope: FormatScope): FormatReader {
-    const reader = new FormatReader(format.declaration, this.formats()).reading(header.tensors);
-    reader.recognizes(scope); // what it reads there counts as used
-    return reader;
-  }
-
   private refusals(reader: FormatReader, scope: FormatScope, at: Span): boolean {
     const refused = reader.refusals(scope);
     for (const r of refused)
@@ -341,11 +325,17 @@ class Placer {
     return refused.length > 0;
   }
 
-  private unknownFields(reader: FormatReader, scope: FormatScope, at: Span): void {
-    for (const field of placementFields) reader.used.add(field);
-    for (const clause of reader.clauses("trained_on")) for (const e of clause.operands) reader.evaluate(e, scope);
-    for (const field of reader.unknownFields(scope))
-      this.diagnostics.report("A0210", { at, file: "adapter_config.json", field, candidates: reader.knownFields(), meaning: `It says ${shortly(scope.config[field] ?? null)}, and has no effect here.` });
+  /** Fields that no format reads. Formats that read the same part share its fields. */
+  private unknownFields(readers: readonly ReadFormat[], at: Span): void {
+    for (const { reader, scope } of readers) for (const clause of reader.clauses("trained_on")) for (const e of clause.operands) reader.evaluate(e, scope);
+    for (const config of new Set(readers.map((r) => r.scope.config))) {
+      const own = readers.filter((r) => r.scope.config === config);
+      for (const { reader, scope } of own) reader.unknownFields(scope); // what a clause ignores counts as known
+      const known = [...placementFields, ...own.flatMap((r) => r.reader.knownFields())];
+      for (const { reader } of own) for (const field of known) reader.used.add(field);
+      for (const field of own[0]!.reader.unknownFields(own[0]!.scope))
+        this.diagnostics.report("A0210", { at, file: "adapter_config.json", field, candidates: own[0]!.reader.knownFields(), meaning: `It says ${shortly(config[field] ?? null)}, and has no effect here.` });
+    }
   }
 
   /** Modules the config says are saved, for which the file holds nothing. */
@@ -369,7 +359,7 @@ class Placer {
     const named = clause?.operands[0] && reader ? reader.evaluate(clause.operands[0], scope) : null;
     if (typeof named !== "string" || named === "") return;
     const last = (p: string): string => p.split(/[\\/]+/).filter((x) => x !== "").pop()?.toLowerCase() ?? "";
-    const own = fields(base.header.json["config.json"])["_name_or_path"];
+    const own = fieldsOf(base.header.json["config.json"])["_name_or_path"];
     const known = [base.path, base.header.path, base.header.location, typeof own === "string" ? own : ""].flatMap((p) => p.toLowerCase().split(/[\\/]+/));
     if (!known.includes(last(named))) this.diagnostics.report("A0625", { at, found: named, base: base.name, baseSpan: base.because });
   }
@@ -380,5 +370,3 @@ function within(key: string, name: string): boolean {
   const parts = key.split(".");
   return parts.some((_, i) => parts.slice(0, i + 1).join(".").endsWith(name));
 }
-
-const fields = (v: unknown): { readonly [field: string]: Datum } => (typeof v === "object" && v !== null && !Array.isArray(v) ? (v as { [field: string]: Datum }) : {});

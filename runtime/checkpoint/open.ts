@@ -22,6 +22,8 @@ const tensorFiles: Readonly<Record<CheckpointKind, readonly string[]>> = {
   base: ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"],
   adapter: ["adapter_model.safetensors", "adapter_model.safetensors.index.json", "adapter.safetensors", "adapter_model.bin", "pytorch_adapter.bin"],
 };
+/** The head of a model that AdapterHub saves beside an adapter. */
+const headFiles = ["model_head.safetensors", "pytorch_model_head.bin"];
 const configFile: Readonly<Record<CheckpointKind, string>> = { base: "config.json", adapter: "adapter_config.json" };
 /** JSON that must parse where it is there; any other JSON file is read when it parses and is small. */
 const mustParse = new Set(["config.json", "adapter_config.json", "generation_config.json", "tokenizer_config.json"]);
@@ -53,7 +55,7 @@ async function readCheckpoint(dir: Directory, kind: CheckpointKind): Promise<Che
   const shards = first.endsWith(".index.json") ? await readIndex(dir, first, has) : undefined;
   const tensors = new Map<string, TensorHeader>();
   const read: { file: string; size: number; headerHash: string }[] = [];
-  for (const file of shards ? [...new Set(shards.values())].sort() : [first]) {
+  for (const file of shards ? [...new Set(shards.values())].sort() : [first, ...(kind === "adapter" ? headFiles.filter((f) => has.has(f)).slice(0, 1) : [])]) {
     const { size, hash, slices } = await readFileHeader(dir, file);
     read.push({ file, size, headerHash: hash });
     for (const t of slices) {

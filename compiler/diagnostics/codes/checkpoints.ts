@@ -247,6 +247,13 @@ dictionary of tensors, and stops at every other.
 \`torch.save\` writes an archive with a pickle and one entry for each storage. Sizes and places in it are checked before anything is read by
 them.
 `),
+
+  A0642: warning("Directory leaves its meaning open", (p: { at: Span; body: string; declared?: Span }) => ({
+    labels: [here(p.at, "may be read in two ways"), ...there(p.declared, "read in this one")],
+    body: p.body,
+  }), `
+The library that wrote the directory saves two things alike. Adapt says which of them it takes.
+`),
 };
 
 function firstOf(count: number): string | undefined {
