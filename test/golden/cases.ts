@@ -19,7 +19,7 @@ const fixtures = resolve(import.meta.dirname, "../fixtures");
 /** All cases, bases and adapters; the spec is what `adapt init` writes, or the one written for the case. */
 export function goldenCases(): GoldenCase[] {
   return ["golden", "oracle"].flatMap((set) =>
-    ["bases", "peft", "systems"].flatMap((kind) => {
+    ["bases", "peft", "adapterhub", "systems"].flatMap((kind) => {
       const at = join(fixtures, set, kind);
       return existsSync(at) ? readdirSync(at).sort().map((name) => goldenCase(set, kind, name)) : [];
     }),

@@ -13,7 +13,9 @@ const devices: readonly DeviceName[] = ["reference", "cpu", "webgpu"];
 const chosen = process.env.GOLDEN ? new RegExp(process.env.GOLDEN) : /./;
 
 describe.each(devices)("%s", (device) => {
-  test.each(goldenCases().filter((c) => chosen.test(c.name)))("$name", { timeout: 180_000 }, async ({ name, folder: from, spec }) => {
+  // The oracles of AdapterHub differ in settings, not in what a device does.
+  const here = goldenCases().filter((c) => chosen.test(c.name) && (device !== "webgpu" || !c.name.startsWith("oracle/adapterhub/")));
+  test.each(here)("$name", { timeout: 180_000 }, async ({ name, folder: from, spec }) => {
     const file = join(folder, `${name.replaceAll("/", "-")}-${device}.adapt`);
     writeFileSync(file, spec);
     const inputs = readTensors(join(from, "inputs.safetensors")), want = readTensors(join(from, "expected.safetensors"));
