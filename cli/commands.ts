@@ -122,6 +122,20 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/perplexity.ts"),
   },
   {
+    name: "merge", about: "merge checkpoints on disk",
+    arguments: [{ name: "file", about: "an .adapt file with the merge; or use --mergekit", required: false }],
+    options: [
+      { flags: "-o, --output <dir>", about: "the directory to write; it appears when it is complete", required: true },
+      { flags: "--mergekit <file>", about: "a mergekit YAML file instead of a program" },
+      { flags: "--models <dir>", about: "with --mergekit: where relative model names are looked up (default: .)" },
+      { flags: "--seed <n>", about: "with --mergekit: the seed of methods that draw random elements (default: 0)", kind: "integer", min: 0, max: 2 ** 32 - 1 },
+      { flags: "--vocabulary <rule>", about: "with --mergekit: embeddings of different sizes are an error, or cut to their common rows (default: same)", choices: ["same", "common"] },
+      { flags: "--shard-size <gb>", about: "most gigabytes of tensors in one file (default: 5)", kind: "number", min: 0.001, max: 1000 },
+    ],
+    examples: ["adapt merge --mergekit ties.yml --models ./models -o merged"],
+    load: () => import("./commands/merge.ts"),
+  },
+  {
     name: "explain", about: "what a spec means and costs, or what a diagnostic code means",
     arguments: [{ name: "file", about: "an .adapt file, or a code such as A0301", required: true }],
     options: [

@@ -8,6 +8,8 @@ import { Checkpoints } from "./check/checkpoints.ts";
 import { inputOf, type ProgramInput } from "./check/inputs.ts";
 import { modelTerm } from "./check/model-reader.ts";
 import { adaptersOfModel, type ModelTerm } from "./check/models.ts";
+import { mergeOf, mergeParts, type MergingContext } from "./check/merging.ts";
+import { mergedAdapter, mergedBase } from "./merged-parts.ts";
 import { checkNames } from "./check/names.ts";
 import type { Part } from "./check/parts.ts";
 import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
@@ -109,10 +111,16 @@ class ProgramChecker {
   private understood({ declaration: d, home }: Declared, at: Span): Part {
     switch (d.kind) {
       case "Base": {
-        const base = this.base(d);
+        const base = this.base(d, home);
         return base ? { kind: "base", base } : { kind: "poison" };
       }
       case "Adapter": {
+        const parts = mergeParts(d.value);
+        if (parts) {
+          const definition = mergeOf(d.name.text, "adapter", parts, d.value.span, this.merging(home));
+          const adapter = definition && mergedAdapter(definition, d.name.span, this.diagnostics);
+          return adapter ? { kind: "adapter", adapter } : { kind: "poison" };
+        }
         const adapter = placeAdapter(d.name.text, d.name.span, d.value, this.placement(home));
         return adapter ? { kind: "adapter", adapter } : { kind: "poison" };
       }
@@ -142,17 +150,51 @@ class ProgramChecker {
     }
   }
 
-  private base(d: DeclarationOf<"Base">): Base | undefined {
+  private base(d: DeclarationOf<"Base">, home: Scope): Base | undefined {
+    const parts = mergeParts(d.value);
+    if (parts) {
+      const definition = mergeOf(d.name.text, "base", parts, d.value.span, this.merging(home));
+      // Its tree is that of the first member, read again under its own name.
+      const own = definition && this.opened(d.name.text, definition.members[0]!.of.because, definition.members[0]!.of.path);
+      return own && mergedBase(definition, own, this.diagnostics);
+    }
     const path = d.value.kind === "Call" ? pretrainedPath(d.value) : undefined;
     if (!path) {
       this.diagnostics.report("A0109", { at: d.value.span, what: d.value.kind === "Of" || d.value.kind === "RelativeTo" ? "a merge of bases" : "a base like this", ...(d.value.kind === "Call" ? { help: 'write `pretrained("./directory")`' } : {}) });
       return undefined;
     }
-    return openBase(d.name.text, path, {
+    return this.opened(d.name.text, path.span, path.value);
+  }
+
+  private opened(name: string, span: Span, path: string): Base | undefined {
+    return openBase(name, { kind: "String", value: path, span }, {
       diagnostics: this.diagnostics, architectures: declarationsOf(this.library, "Architecture"),
       checkpoint: (p) => this.checkpoint(p, "base"),
       evaluate: (e, scope) => this.interpreter.evaluate(e, scope), condition: (e, scope) => this.interpreter.condition(e, scope),
     });
+  }
+
+  private merging(home: Scope): MergingContext {
+    return {
+      diagnostics: this.diagnostics, evaluate: (e) => this.interpreter.evaluate(e, home),
+      mergeNamed: (name, at) => {
+        const found = home.lookup(name);
+        if (found?.kind === "declared" && found.declared.declaration.kind === "Merge") return found.declared as Declared<"Merge">;
+        const merges = declarationsOf(this.library, "Merge").map((m) => m.declaration.name.text);
+        const from = this.library.standard.find((u) => u.file.declarations.some((d) => d.kind === "Merge" && d.name.text === name))?.name;
+        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "merge", found: describe(found) });
+        else if (!found) this.diagnostics.report("A0513", { at, name, candidates: [...new Set(merges)], ...(from ? { importFrom: from } : {}) });
+        return undefined;
+      },
+      memberNamed: (name, at) => {
+        const part = this.named(name, at, home);
+        if (part.kind === "adapter") this.used.add(part.adapter);
+        if (part.kind === "adapter") return part.adapter;
+        if (part.kind === "base") return part.base;
+        if (part.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "adapter or base", found: part.kind === "other" ? part.what : part.kind });
+        return undefined;
+      },
+    };
   }
 
   private checkpoint(path: StringLit, kind: "base" | "adapter"): CheckpointHeader | undefined {

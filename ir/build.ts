@@ -274,6 +274,28 @@ export class GraphBuilder {
   oneHot(indices: NodeId, depth: DimLike, dtype: DType = "f32"): NodeId {
     return this.make({ op: "one_hot" }, [indices], typed(dtype, [...this.shapeOf(indices), depth]));
   }
+  // of weights alone
+
+  random(key: readonly [number, number], shape: readonly DimLike[]): NodeId {
+    return this.make({ op: "random", key }, [], typed("f32", shape));
+  }
+  /** True at the `k` (an i32 scalar) largest along the last axis. */
+  topMask(x: NodeId, k: NodeId): NodeId {
+    return this.make({ op: "top_mask" }, [x, k]);
+  }
+  order(x: NodeId): NodeId {
+    return this.make({ op: "order" }, [x]);
+  }
+  atan2(y: NodeId, x: NodeId): NodeId {
+    return this.make({ op: "atan2" }, this.#align([y, x]));
+  }
+  svd(x: NodeId, part: "u" | "s" | "v"): NodeId {
+    return this.make({ op: "svd", part }, [x]);
+  }
+  solve(a: NodeId, b: NodeId): NodeId {
+    return this.make({ op: "solve" }, [a, b]);
+  }
+
   append(x: NodeId, state: string, axis: number): NodeId {
     return this.make({ op: "append", state, axis }, [x]);
   }

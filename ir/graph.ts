@@ -95,6 +95,22 @@ export type Node = Common &
     | { readonly op: "top_k"; readonly k: number; readonly part: "values" | "indices" }
     /** Selects the element equal to each index: f32/i32 one-hot of an i32 tensor, `depth` = last axis of the type. */
     | { readonly op: "one_hot" }
+    // of weights alone: evaluated when a plan is loaded or a checkpoint is merged, never while a model runs
+    /** Uniform numbers in [0, 1), multiples of 2^-24: element i is number i of the Philox stream of `key`, the same everywhere. */
+    | { readonly op: "random"; readonly key: readonly [number, number] }
+    /** `inputs = [x, k (i32 scalar)]`: true at the k largest elements along the last axis, ties by lower index. */
+    | { readonly op: "top_mask" }
+    /** The place of each element along the last axis in rising order, from 0, ties by lower index. */
+    | { readonly op: "order" }
+    /** The angle in (-pi, pi] of the point (x, y): `inputs = [y, x]`. */
+    | { readonly op: "atan2" }
+    /**
+     * The thin singular value decomposition of `x [M, N]`, r = min(M, N): `u [M, r]`, `s [r]` falling, `v [N, r]`, so
+     * that `x = u diag(s) v^T`. The signs of the columns are free, and so is the basis of equal singular values.
+     */
+    | { readonly op: "svd"; readonly part: "u" | "s" | "v" }
+    /** `inputs = [A [N, N], B [N, K]]`: the X with `A X = B`; not finite when A is singular. */
+    | { readonly op: "solve" }
     // state
     /**
      * Appends `x` along `axis` to what earlier calls left in `state` and yields all of it: axis size S becomes

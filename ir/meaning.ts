@@ -6,6 +6,8 @@
  */
 import type { BinaryOp, OpName, UnaryOp } from "./graph.ts";
 import { hiddenScore, type NodeOf } from "./ops.ts";
+import { philox, topMask, order } from "./selection.ts";
+import { solve, svd } from "./linear-algebra.ts";
 import { lines, room, sizeOf, stridesOf, walk, type TensorData, type TensorValue } from "./tensor.ts";
 
 /** What an op may ask of the run, besides its operands. */
@@ -246,6 +248,28 @@ const meanings: { readonly [K in Exclude<OpName, OutsideOp>]: Meaning<K> } = {
     });
     return out;
   },
+  random: (node, _, around) => {
+    const out = new Float64Array(sizeOf(around.shape));
+    philox(node.key, 0, out);
+    return out;
+  },
+  top_mask: (_, [x, k]) => {
+    const out = new Int32Array(x!.data.length), n = x!.shape.at(-1)!;
+    for (let start = 0; start < out.length; start += n) topMask(x!.data.subarray(start, start + n), k!.data[0]!, out.subarray(start, start + n));
+    return out;
+  },
+  order: (_, [x]) => {
+    const out = new Int32Array(x!.data.length), n = x!.shape.at(-1)!;
+    for (let start = 0; start < out.length; start += n) order(x!.data.subarray(start, start + n), out.subarray(start, start + n));
+    return out;
+  },
+  atan2: (node, [y, x], around) => {
+    const [a, b] = [scalarOr(y!), scalarOr(x!)], out = make(around, y!);
+    for (let k = 0; k < out.length; k++) out[k] = Math.atan2(a(k), b(k));
+    return out;
+  },
+  svd: (node, [x]) => svd(x!.data, x!.shape[0]!, x!.shape[1]!)[node.part],
+  solve: (_, [a, b]) => solve(a!.data, b!.data, a!.shape[0]!, b!.shape[1]!),
   one_hot: (node, [x], around) => {
     const depth = around.shape.at(-1)!;
     const out = room(node.type.dtype, sizeOf(around.shape));

@@ -9,8 +9,11 @@ import * as dim from "./dim.ts";
 import type { Dim } from "./dim.ts";
 import type { BinaryOp, DType, Node, NodeId, OpName, TensorType, UnaryOp, Assertion } from "./graph.ts";
 
-/** `index` looks elements up, `scan` and `reduction` read whole axes, `state` outlives a call. */
-export type OpClass = "source" | "elementwise" | "movement" | "contraction" | "reduction" | "scan" | "index" | "state";
+/**
+ * `index` looks elements up, `scan` and `reduction` read whole axes, `state` outlives a call; `weights` is evaluated from
+ * parameters and literals alone, and no kernel computes it.
+ */
+export type OpClass = "source" | "elementwise" | "movement" | "contraction" | "reduction" | "scan" | "index" | "state" | "weights";
 
 type PickOp<N, K> = N extends { readonly op: infer O } ? (K extends O ? N : never) : never;
 /** The node form of one op. */
@@ -331,6 +334,42 @@ const rows: { readonly [K in OpName]: OpRow<K> } = {
       return checks.shapes(x!.shape, t.shape.slice(0, -1), "one_hot") ?? t;
     },
     flops: noFlops,
+  },
+
+  random: { ...source<"random">((_, __, ___, t) => (t.dtype === "f32" ? t : `random is f32, not ${t.dtype}`)), class: "weights" },
+  top_mask: {
+    arity: 2, class: "weights", declared: false,
+    infer: (_, [x, k]) => {
+      if (x!.shape.length === 0 || !accepts(x!.dtype, "number")) return `top_mask of ${showType(x!)}`;
+      return k!.dtype === "i32" && k!.shape.length === 0 ? { dtype: "bool", shape: x!.shape } : `top_mask keeps a number of elements, not ${showType(k!)}`;
+    },
+    flops: (_, [x]) => elements(x!),
+  },
+  order: {
+    arity: 1, class: "weights", declared: false,
+    infer: (_, [x]) => (x!.shape.length > 0 && accepts(x!.dtype, "number") ? { dtype: "i32", shape: x!.shape } : `order of ${showType(x!)}`),
+    flops: (_, [x]) => elements(x!),
+  },
+  atan2: { ...(binary("float") as unknown as OpRow<"atan2">), class: "weights" },
+  svd: {
+    arity: 1, class: "weights", declared: false,
+    infer: (a, [x]) => {
+      if (x!.shape.length !== 2 || !isFloat(x!.dtype)) return `svd of ${showType(x!)}`;
+      const [m, n] = [x!.shape[0]!, x!.shape[1]!];
+      const few = dim.lessOrEqual(m, n);
+      if (few === "unknown") return `svd of ${showType(x!)}, whose dims are not known`;
+      const r = few === "yes" ? m : n;
+      return { dtype: x!.dtype, shape: a.part === "s" ? [r] : [a.part === "u" ? m : n, r] };
+    },
+    flops: (_, [x]) => dim.mul(dim.constant(10), dim.mul(elements(x!), x!.shape[1]!)),
+  },
+  solve: {
+    arity: 2, class: "weights", declared: false,
+    infer: (_, [a, b], checks) => {
+      if (a!.shape.length !== 2 || b!.shape.length !== 2 || !isFloat(a!.dtype)) return `solve of ${showType(a!)} and ${showType(b!)}`;
+      return checks.equal(a!.shape[0]!, a!.shape[1]!, "solve") ?? checks.equal(a!.shape[1]!, b!.shape[0]!, "solve") ?? b!;
+    },
+    flops: (_, [a]) => dim.mul(elements(a!), a!.shape[0]!),
   },
 
   append: {

@@ -4,10 +4,12 @@
  * The same meaning as `evaluate.ts`, with f32 storage and f64 sums, and direct loops for the ops that meet large
  * tensors (dot, elementwise with equal shapes or scalars, concat, movement). Tests hold both paths equal.
  */
-import type { Graph, Node, NodeId } from "./graph.ts";
+import type { Graph, Node, NodeId, OpName } from "./graph.ts";
 import { EvaluateError, neededBy, shapeAt } from "./evaluate.ts";
-import { applyOp, binaryMeaning, dotAxes, intBinaryMeaning, unaryMeaning } from "./meaning.ts";
+import { applyOp, binaryMeaning, dotAxes, intBinaryMeaning, unaryMeaning, type OutsideOp } from "./meaning.ts";
 import * as dim from "./dim.ts";
+import { svd, type Svd } from "./linear-algebra.ts";
+import { softmaxRows } from "./softmax-rows.ts";
 import { classOf, type NodeOf } from "./ops.ts";
 import { sizeOf, stridesOf, type TensorValue } from "./tensor.ts";
 
@@ -65,6 +67,11 @@ function make(node: Node, inputs: readonly RecipeValue[], spare: RecipeData | un
       throw new EvaluateError(`${node.op} ${node.op === "input" ? node.name : node.state} is no part of a recipe`);
     case "param": return is(paramData(node, shape, options));
     case "reshape": return is(inputs[0]!.data);
+    case "svd": return is(narrow(decomposed(inputs[0]!)[node.part]));
+    case "softmax": {
+      if (node.axis !== shape.length - 1 || !(inputs[0]!.data instanceof Float32Array)) break;
+      return is(softmaxRows(inputs[0]!.data, shape[node.axis]!));
+    }
     case "dot": return is(dot(node, inputs[0]!, inputs[1]!, sizeOf(shape)));
     case "concat": return is(concat(node, inputs, shape));
     case "permute": {
@@ -80,13 +87,25 @@ function make(node: Node, inputs: readonly RecipeValue[], spare: RecipeData | un
       const start = dim.evaluate(node.start, {}) * strides[node.axis]!;
       return is(view(inputs[0]!.data, shape, strides.map((s, i) => (i === node.axis ? s * node.step : s)), start));
     }
-    default: {
-      const quick = classOf(node.op) === "elementwise" ? elementwise(node, inputs, spare, sizeOf(shape)) : undefined;
-      if (quick) return is(quick);
-      const wide = inputs.map((v): TensorValue => (v.data instanceof Float32Array ? { ...v, data: Float64Array.from(v.data) } : v));
-      return is(narrow(applyOp(node, wide, { shape, dim: (d) => dim.evaluate(d, {}) }).data));
-    }
+    default:
   }
+  const quick = classOf(node.op) === "elementwise" ? elementwise(node, inputs, spare, sizeOf(shape)) : undefined;
+  if (quick) {
+    // Its memory may have been another value's.
+    decompositions.delete(quick);
+    return is(quick);
+  }
+  const wide = inputs.map((v): TensorValue => (v.data instanceof Float32Array ? { ...v, data: Float64Array.from(v.data) } : v));
+  return is(narrow(applyOp(node as NodeOf<Exclude<OpName, OutsideOp>>, wide, { shape, dim: (d) => dim.evaluate(d, {}) }).data));
+}
+
+const decompositions = new WeakMap<RecipeData, Svd>();
+
+/** The decomposition of a matrix, once for its three parts. */
+function decomposed(x: RecipeValue): Svd {
+  let found = decompositions.get(x.data);
+  if (!found) decompositions.set(x.data, (found = svd(x.data, x.shape[0]!, x.shape[1]!)));
+  return found;
 }
 
 const narrow = (data: TensorValue["data"]): RecipeData => (data instanceof Float64Array ? Float32Array.from(data) : data);

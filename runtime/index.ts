@@ -9,6 +9,8 @@ export { checkPlan, parsePlan } from "./plan-load.ts";
 export { memoryFiles, urlFiles, type Directory, type FileSystem } from "./checkpoint/files.ts";
 export { openCheckpoint, type OpenCheckpoint } from "./checkpoint/open.ts";
 export { weightSource } from "./checkpoint/weights.ts";
+export { runMerge, type MergeOptions, type MergeOutput, type MergeReport } from "./merge/run-merge.ts";
+export type { MergedTensor, MergePlan } from "./merge/merge-plan.ts";
 export { browserDevices } from "./browser-devices.ts";
 export { referenceDevice } from "./reference/device.ts";
 export type { GenerateOptions, GenerateResult, GenerateStats, Generation, Piece, Prompt, RowResult } from "./text/generation.ts";

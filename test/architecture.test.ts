@@ -19,7 +19,7 @@ const layers: readonly { readonly layer: string; readonly may: readonly string[]
   { layer: "compiler/elaborate/", may: ["compiler/check/", "compiler/syntax/", "compiler/base/", "compiler/diagnostics/", "formats/", "ir/"] },
   { layer: "compiler/passes/", may: ["ir/", "compiler/base/"] },
   { layer: "compiler/codegen/", may: ["ir/", "compiler/base/", "compiler/passes/", "runtime/plan.ts"] },
-  { layer: "compiler/", may: ["compiler/", "ir/", "formats/", "grammar/", "stdlib/", "runtime/plan.ts", "package.json"] },
+  { layer: "compiler/", may: ["compiler/", "ir/", "formats/", "grammar/", "stdlib/", "runtime/plan.ts", "runtime/merge/merge-plan.ts", "package.json"] },
   { layer: "cli/", may: ["index.ts", "api/", "compiler/index.ts", "runtime/index.ts", "formats/", "package.json"] },
   { layer: "editor/", may: ["index.ts", "compiler/index.ts"] },
   { layer: "index.ts", may: ["compiler/index.ts", "runtime/", "formats/", "api/"] },

@@ -10,6 +10,8 @@ import { FormatFault, type FormatReader, type FormatScope } from "./adapter-form
 import type { NeededTensor } from "./adapter-tensors.ts";
 import { fitType, isMisfit } from "./arguments.ts";
 import { binderText, bindsMap, bindsParams } from "./method-binding.ts";
+import type { MergeDefinition } from "./merging.ts";
+import type { PlacedAdapter } from "./placement.ts";
 import { bindPort, portsAround, type BoundPort, type ModulePorts } from "./ports.ts";
 import { Scope } from "./scope.ts";
 import { describe, kindOfModule, modulesOf, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
@@ -36,7 +38,9 @@ export interface PlacedRead { readonly name: string; readonly module: ModuleInst
 /** A parameter of a method at one site: a tensor, or a module with tensors of its own. */
 export type PlacedParam =
   | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly whole: boolean; readonly because: Span }
-  | { readonly kind: "module"; readonly module: ModuleInstance; readonly headers: ReadonlyMap<ParamInstance, TensorHeader> };
+  | { readonly kind: "module"; readonly module: ModuleInstance; readonly headers: ReadonlyMap<ParamInstance, TensorHeader> }
+  /** Made of the parameters of other adapters: a part of what their merge yields here. */
+  | { readonly kind: "merged"; readonly merge: MergeDefinition<PlacedAdapter>; readonly part: "change" | "up" | "down" | "shift" };
 
 /** What binding a method asks of the interpreter. */
 export interface MethodContext {

@@ -12,15 +12,16 @@ import type { Scope } from "./scope.ts";
 
 /** Names that some declarations know without binding them. */
 const given: Partial<Record<Declaration["kind"], readonly string[]>> = {
+  Merge: ["inner", "Fraction", "Float", "Int", "Bool"],
   Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model"],
 };
 
 /** Reports names of one declaration that mean nothing. */
 export function checkNames(d: Declaration, scope: Scope, diagnostics: Diagnostics): void {
-  if (d.kind === "Function" || d.kind === "Method" || d.kind === "Module" || d.kind === "Architecture" || d.kind === "Record") new NameCheck(d, scope, diagnostics).run();
+  if (d.kind === "Function" || d.kind === "Method" || d.kind === "Module" || d.kind === "Architecture" || d.kind === "Record" || d.kind === "Merge") new NameCheck(d, scope, diagnostics).run();
 }
 
-type Checked = Extract<Declaration, { kind: "Function" | "Method" | "Module" | "Architecture" | "Record" }>;
+type Checked = Extract<Declaration, { kind: "Function" | "Method" | "Module" | "Architecture" | "Record" | "Merge" }>;
 
 class NameCheck {
   private readonly bound = new Set<string>();
@@ -41,6 +42,7 @@ class NameCheck {
     if (d.kind !== "Record") this.params(d.params);
     if (d.kind === "Module" || d.kind === "Architecture" || d.kind === "Function") for (const dim of d.dims) this.bound.add(dim.name.text);
     if (d.kind === "Method") for (const b of [d.on, ...d.reading]) this.bound.add(b.name.text), this.type(b.type, true);
+    if (d.kind === "Merge") for (const n of [d.count, d.member, d.weights]) if (n) this.bound.add(n.text);
     if (d.kind === "Function") {
       if (d.result) this.type(d.result, true);
       if (d.value) this.expr(d.value);
@@ -107,9 +109,21 @@ class NameCheck {
         return s.otherwise && this.block(s.otherwise);
       case "RequireStmt": return this.all(s.condition, s.message);
       case "ClauseStmt":
+        if (s.word.text === "includes") return s.operands.forEach((o) => this.included(o, this.scope));
         if (s.word.text !== "port") return;
         for (const o of s.operands) this.bound.add(o.kind === "Ref" ? o.name : o.kind === "Member" && o.of.kind === "Ref" ? o.of.name : "");
         return this.all(s.value);
+    }
+  }
+
+  /** Fields and values of a record that this one includes. */
+  private included(e: Expr, scope: Scope): void {
+    const found = e.kind === "Ref" ? scope.lookup(e.name) : undefined;
+    if (found?.kind !== "declared" || found.declared.declaration.kind !== "Record") return;
+    for (const s of found.declared.declaration.body.statements) {
+      if (s.kind === "MemberStmt") this.bound.add(s.path[0]!.text);
+      if (s.kind === "LetStmt") for (const n of s.names) this.bound.add(n.text);
+      if (s.kind === "ClauseStmt" && s.word.text === "includes") for (const o of s.operands) this.included(o, found.declared.home);
     }
   }
 

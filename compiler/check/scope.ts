@@ -37,6 +37,12 @@ export class Scope {
     return value;
   }
 
+  /** The value of a name that has one already; a rule is not forced. */
+  lookupMade(name: string): Value | undefined {
+    const found = this.#names.get(name);
+    return found ? (found.kind === "lazy" ? undefined : found) : this.parent?.lookupMade(name);
+  }
+
   /** Where a name was bound, without forcing it. */
   placeOf(name: string): Span | undefined {
     return this.#names.get(name)?.because ?? this.parent?.placeOf(name);

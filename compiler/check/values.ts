@@ -10,6 +10,7 @@ import type { Declaration, DeclarationOf, Expr, TypeExpr } from "../syntax/ast.t
 import type { Dim } from "../../ir/dim.ts";
 import type { DType, NodeId, StorageType } from "../../ir/graph.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
+import type { MergeDefinition } from "./merging.ts";
 import type { Scope } from "./scope.ts";
 
 /** A dim with the place that set it. */
@@ -25,6 +26,8 @@ export type Value = { readonly because: Span } & (
   | { readonly kind: "dim"; readonly value: Dim }
   | { readonly kind: "enum"; readonly type: Declared<"Enum">; readonly name: string }
   | { readonly kind: "list"; readonly items: readonly Value[] }
+  /** A value with one part for each member of a merge. */
+  | { readonly kind: "members"; readonly items: readonly Value[] }
   | { readonly kind: "range"; readonly from?: number; readonly to?: number; readonly inclusive: boolean }
   | RecordShape
   /** Data of a JSON file that no record describes; a field that is not there is `none`. */
@@ -99,6 +102,8 @@ export interface ParamInstance {
   readonly storage?: StorageType;
   /** Name of the base or adapter whose files hold it: the `source` of the graph's param node. */
   readonly source: string;
+  /** Set when it is made of the parameters of other bases. */
+  readonly merged?: MergeDefinition<Base>;
 }
 
 /** `base x = pretrained("dir")`, checked. */
@@ -160,6 +165,7 @@ export function describe(v: Value): string {
     case "none": return "none";
     case "enum": case "record": return v.type.declaration.name.text;
     case "list": return "list";
+    case "members": return "value of each member";
     case "json": return "object";
     case "range": return "range";
     case "tensor": return "tensor";

@@ -5,22 +5,23 @@
  * argument; those that write its output or its map get the chain state of the port; replacements of parameters run the
  * forward rule again with other tensors. A module nothing acts on costs a lookup.
  */
-import type { GraphBuilder } from "../../ir/build.ts";
 import { constantOf, equal } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import { isState } from "../../ir/ops.ts";
 import type { TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
-import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr, Statement } from "../syntax/ast.ts";
 import { adaptersOf, type Term } from "../check/composition.ts";
-import { linearDims } from "../check/method-binding.ts";
+import { isTable, linearDims } from "../check/method-binding.ts";
+import type { MergeDefinition } from "../check/merging.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import type { Scope } from "../check/scope.ts";
 import type { ModuleInstance, ParamInstance, TensorVal, Value, ValueOf, WDim } from "../check/values.ts";
 import { actsAt, type BodyEvaluator } from "./compose.ts";
-import { composeAt } from "./composer.ts";
+import { composeAt, mapChangeAt } from "./composer.ts";
+import type { MergeRunner } from "./merge.ts";
+import { mergedChange, type MapChange, type MergedChange } from "./merged-adapter.ts";
 import type { RequestInputs } from "./request-inputs.ts";
 import { composeParts } from "./parts.ts";
 import { resultNames, SettledPorts } from "./settled.ts";
@@ -38,10 +39,7 @@ export interface Placement {
 }
 
 /** What placement asks of the interpreter. */
-export interface Elaborator {
-  readonly builder: GraphBuilder;
-  readonly diagnostics: Diagnostics;
-  evaluate(e: Expr, scope: Scope): Value;
+export interface Elaborator extends MergeRunner {
   /** The tensor of a parameter of a base. */
   paramTensor(param: ParamInstance): TensorVal;
 }
@@ -51,6 +49,7 @@ export class AdapterPlacement implements Placement {
   private readonly touched = new Set<ModuleInstance>();
   private readonly consts = new Map<NodeId, boolean>();
   private readonly refused = new Set<Term>();
+  private readonly changes = new Map<string, MergedChange | undefined>();
   private readonly ports: SettledPorts;
   private readonly adapters: readonly PlacedAdapter[];
   private readonly term: Term;
@@ -194,8 +193,27 @@ export class AdapterPlacement implements Placement {
   private bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void {
     for (const [name, p] of site.params) {
       if (p.kind === "tensor") scope.set(name, this.tensorOf(adapter, p.header, p.dims, p.because, p.whole ? "i32" : "f32"));
-      else scope.set(name, { kind: "module", module: p.module, because: p.module.because });
+      else if (p.kind === "merged") {
+        const node = this.merged(p.merge, site.module)?.[p.part];
+        scope.set(name, node === undefined ? { kind: "poison", because: adapter.span } : this.tensor(node, adapter.span));
+      } else scope.set(name, { kind: "module", module: p.module, because: p.module.because });
     }
+  }
+
+  /** What a merge of adapters changes of a module's map; undefined after a report. */
+  merged(definition: MergeDefinition<PlacedAdapter>, module: ModuleInstance): MergedChange | undefined {
+    const key = `${definition.name} ${module.key}`;
+    if (!this.changes.has(key)) this.changes.set(key, mergedChange(definition, module, this.elaborator, (adapter) => this.changeOf(adapter, module)));
+    return this.changes.get(key);
+  }
+
+  private changeOf(adapter: PlacedAdapter, module: ModuleInstance): MapChange | undefined {
+    const dims = linearDims(module), { builder: b } = this.elaborator;
+    if (!dims || !actsAt(adapter, module, "output")) return undefined;
+    // The map alone counts; what stands for its input and output is read by nothing that is kept.
+    const input = isTable(module) ? b.input(`~in ${module.key}`, "i32", [1]) : b.input(`~in ${module.key}`, "f32", [1, dims.from.dim]);
+    const value = b.input(`~out ${module.key}`, "f32", [1, dims.to.dim]);
+    return mapChangeAt({ kind: "adapter", adapter, span: adapter.span }, { module, port: "output", input, value, replaced: () => undefined, map: () => this.mapOf(module, undefined) }, this.evaluator());
   }
 
   /** The logical map `[O, I]` of a module with one weight matrix, and its bias. */

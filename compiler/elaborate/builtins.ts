@@ -1,15 +1,23 @@
 /** The `extern` functions of the library: one row each, matched with their declarations in both directions by a test. */
-import { equal, constantOf, floorDiv, constant, type Dim } from "../../ir/dim.ts";
+import { equal, constantOf, floorDiv, constant, product, type Dim } from "../../ir/dim.ts";
 import type { NodeId, UnaryOp } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
 import { bool, describe, float, int, poison, text, type TensorVal, type Value } from "../check/values.ts";
 import { seededPermutation } from "./permutation.ts";
-import { asNode, dimOf, made, valueOfDim, type OperatorContext } from "./operators.ts";
+import { unaryMeaning } from "../../ir/meaning.ts";
+import { streamKey } from "../../ir/selection.ts";
+import { sumOfMembers } from "./members.ts";
+import { asNode, binary, dimOf, made, valueOfDim, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
   /** A name for the rows a call keeps from run to run, different for each call. */
   newState(x: NodeId): string;
+  /** A name for the random numbers a call draws, different for each call and each merged tensor. */
+  newStream(): string;
 }
+
+/** Functions that take a value of each member as a whole; the others act on each part. */
+export const joinsMembers: ReadonlySet<string> = new Set(["sum", "mean", "concat"]);
 
 /** Arguments in the order of the declaration; `at` is the call. */
 export type Builtin = (args: readonly Value[], at: Span, c: BuiltinContext) => Value;
@@ -54,7 +62,7 @@ const known = (v: Value): number => {
   return v.value;
 };
 const list = (v: Value): readonly Value[] => {
-  if (v.kind !== "list") throw new Fault("list", v);
+  if (v.kind !== "list" && v.kind !== "members") throw new Fault("list", v);
   return v.items;
 };
 const dims = (v: Value): readonly Dim[] => list(v).map((i) => {
@@ -110,6 +118,10 @@ function before(c: BuiltinContext, id: NodeId, op: "reshape"): NodeId {
 
 function reduction(kind: "sum" | "mean" | "max"): Builtin {
   return ([x, axis], at, c) => {
+    if (x?.kind === "members") {
+      const sum = sumOfMembers(x, at, (a, b) => binary("+", a, b, at, c));
+      return kind === "sum" ? sum : binary("/", sum, int(x.items.length, at), at, c);
+    }
     const t = tensor(x);
     return made(c, at, () => c.builder.reduce(kind, t.node, [axisOf(axis!, t)], true), [t]);
   };
@@ -144,6 +156,28 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   cumsum: ([x, axis], at, c) => made(c, at, () => c.builder.cumsum(tensor(x).node, axisOf(axis!, tensor(x))), [tensor(x)]),
   argmax: ([x, axis], at, c) => made(c, at, () => c.builder.argmax(tensor(x).node, axisOf(axis!, tensor(x))), [tensor(x)]),
   count: ([x], at) => int(x?.kind === "json" ? Object.keys(x.data as object).length : list(x!).length, at),
+  sign: elementwise("sign", Math.sign),
+  round: elementwise("round", (x) => unaryMeaning.round(x)),
+  atan2: ([y, x], at, c) => {
+    if ((y?.kind === "float" || y?.kind === "int") && (x?.kind === "float" || x?.kind === "int")) return float(Math.atan2(y.value, x.value), at);
+    const like = [y, x].filter((v): v is TensorVal => v?.kind === "tensor");
+    return made(c, at, () => c.builder.atan2(node(y!, "f32", c), node(x!, "f32", c)), like);
+  },
+  elements: ([x], at) => valueOfDim(product(tensor(x).dims.map((d) => d.dim)), at),
+  shape: ([x], at) => ({ kind: "list", items: tensor(x).dims.map((d) => valueOfDim(d.dim, at)), because: at }),
+  top_mask: ([x, k], at, c) => {
+    const t = tensor(x), count = k?.kind === "tensor" ? k.node : k && dimOf(k) ? c.builder.dimValue(dimOf(k)!) : undefined;
+    if (count === undefined) throw new Fault("Int", k!);
+    return made(c, at, () => c.builder.topMask(t.node, count), [t]);
+  },
+  order: ([x], at, c) => made(c, at, () => c.builder.order(tensor(x).node), [tensor(x)]),
+  largest: ([x, k], at, c) => made(c, at, () => c.builder.topK(tensor(x).node, whole(k!), "values"), [tensor(x)]),
+  random: ([x, seed], at, c) => made(c, at, () => c.builder.random(streamKey(whole(seed!), c.newStream()), tensor(x).dims.map((d) => d.dim)), [tensor(x)]),
+  singular_triplets: ([x], at, c) => {
+    const t = tensor(x);
+    return { kind: "list", because: at, items: (["u", "s", "v"] as const).map((part) => made(c, at, () => c.builder.svd(t.node, part), [t])) };
+  },
+  solve: ([a, b], at, c) => made(c, at, () => c.builder.solve(tensor(a).node, tensor(b).node), [tensor(a), tensor(b)]),
   softmax: ([x, axis], at, c) => made(c, at, () => c.builder.softmax(tensor(x).node, axisOf(axis!, tensor(x))), [tensor(x)]),
   arange: ([n], at, c) => {
     const d = n && dimOf(n);

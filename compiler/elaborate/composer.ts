@@ -22,6 +22,19 @@ export function composeAt(term: Term, site: PortSite, evaluator: BodyEvaluator):
   return after === before ? site.value : total(evaluator.builder, after.value, (n) => evaluator.isConst(n), site.value);
 }
 
+/** What a composition changes of a module's map, as nodes; nothing where it has no single map. */
+export function mapChangeAt(term: Term, site: PortSite, evaluator: BodyEvaluator): { readonly weight?: NodeId; readonly bias?: NodeId } {
+  const composer = new Composer(site, evaluator);
+  const before = composer.initial(), after = composer.denote(term, before, wholePort);
+  const changed = (pick: (m: NonNullable<PortState["map"]>) => Combination | undefined): NodeId | undefined => {
+    const [old, now] = [before.map && pick(before.map), after.map && pick(after.map)];
+    const change = after !== before && now ? plus(now, old ?? new Map<NodeId, number>(), -1) : undefined;
+    return change && change.size > 0 ? total(evaluator.builder, change, () => true, [...change.keys()][0]!) : undefined;
+  };
+  const weight = changed((m) => m.weight()), bias = changed((m) => m.bias());
+  return { ...(weight === undefined ? {} : { weight }), ...(bias === undefined ? {} : { bias }) };
+}
+
 interface Part { readonly weight: Weight; readonly of: PortState }
 
 class Composer {

@@ -19,7 +19,7 @@ export function indexed(of: Value, e: ExprOf<"Index">, scope: Scope, c: IndexCon
   if (of.kind === "poison") return of;
   if (of.kind === "tensor") return part(of, e, scope, c);
   const [item] = e.items;
-  if (of.kind !== "list" || e.items.length !== 1 || item?.kind !== "At") {
+  if ((of.kind !== "list" && of.kind !== "members") || e.items.length !== 1 || item?.kind !== "At") {
     c.diagnostics.report("A0221", { at: e.of.span, name: describe(of), found: describe(of) });
     return poison(at);
   }

@@ -16,13 +16,16 @@ import {
   bool, describe, float, int, list, none, poison, show, text, type Declared, type ModuleInstance, type ParamInstance, type TensorVal, type Value,
 } from "../check/values.ts";
 import type { Elaborator, Overrides, Placement } from "./adapters.ts";
-import { builtins, callBuiltin, type BuiltinContext } from "./builtins.ts";
+import { builtins, callBuiltin, joinsMembers, type BuiltinContext } from "./builtins.ts";
+import { eachMember, forEachMember, where } from "./members.ts";
+import { itemsOf, numberOf, rangeOf, standing } from "./literals.ts";
 import { binary, fromJson, joined, sizeQuestion, unary } from "./operators.ts";
 import { indexed } from "./indexing.ts";
+import { MergeState } from "./merge-state.ts";
+import { mergedParam } from "./merged-base.ts";
 import { unify } from "./shapes.ts";
 import { StateNames } from "./state-names.ts";
 
-const units: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, kB: 1e3, MB: 1e6, GB: 1e9 };
 /** Calls deeper than this are a loop of the library's functions. */
 const depthLimit = 200;
 
@@ -34,6 +37,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   private overrides: Overrides | undefined;
   private current: ModuleInstance | undefined;
   private readonly names: StateNames;
+  readonly merging = new MergeState();
   private depth = 0;
 
   /** `names` is shared by the models of one graph. */
@@ -52,9 +56,14 @@ export class Interpreter implements Elaborator, BuiltinContext {
     return this.names.of(this.current?.key ?? "", x);
   }
 
+  newStream(): string {
+    return this.merging.next();
+  }
+
   paramTensor(param: ParamInstance): TensorVal {
     const override = this.overrides?.get(param);
     if (override) return override;
+    if (param.merged) return mergedParam(param.merged, param, this) as TensorVal;
     const node = this.builder.param({ source: param.source, tensor: param.tensor, storage: param.storage ?? "f32", shape: param.dims.map((d) => d.dim) });
     return { kind: "tensor", node, dtype: "f32", dims: param.dims, because: param.because, param };
   }
@@ -64,12 +73,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   evaluate(e: Expr, scope: Scope): Value {
     const at = e.span;
     switch (e.kind) {
-      case "Number": {
-        const scale = e.unit === undefined ? 1 : units[e.unit];
-        if (scale === undefined) return this.notYet(at, `the unit \`${e.unit}\``);
-        const value = e.value * scale;
-        return Number.isInteger(value) && !/[.e]/i.test(e.text) ? int(value, at) : float(value, at);
-      }
+      case "Number": return numberOf(e) ?? this.notYet(at, `the unit \`${e.unit}\``);
       case "String": return text(e.value, at);
       case "Bool": return bool(e.value, at);
       case "None": return none(at);
@@ -85,15 +89,9 @@ export class Interpreter implements Elaborator, BuiltinContext {
         const c = this.condition(e.condition, scope);
         return c === undefined ? poison(at) : this.evaluate(c ? e.then : e.otherwise, scope);
       }
-      case "Each": return { kind: "lambda", names: e.names.map((n) => n.text), body: e.body, scope, because: at };
-      case "Range": {
-        const bound = (b: Expr | undefined): number | undefined => {
-          const v = b && this.evaluate(b, scope);
-          return v?.kind === "int" ? v.value : undefined;
-        };
-        const from = bound(e.from), to = bound(e.to);
-        return { kind: "range", ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }), inclusive: e.inclusive, because: at };
-      }
+      case "Where": return where(e, scope, this);
+      case "Each": return eachMember(e, scope, this) ?? { kind: "lambda", names: e.names.map((n) => n.text), body: e.body, scope, because: at };
+      case "Range": return rangeOf(e, (b) => this.evaluate(b, scope));
       case "Join": return joined(e.items.map((i) => standing(this.evaluate(i, scope), i)), at, this);
       case "BrokenExpr": return poison(at);
       default: return this.notYet(at, "this expression");
@@ -204,6 +202,14 @@ export class Interpreter implements Elaborator, BuiltinContext {
     const { declaration } = f;
     const given = this.matched(declaration.name.text, declaration.params, args, declaration.name.span, scope);
     if (!given) return poison(at);
+    const whole = declaration.extern ? joinsMembers.has(declaration.name.text) : declaration.params.some((p) => p.type?.kind === "NamedType" && p.type.name.text === "Members");
+    const names = [...given.keys()];
+    const parts = whole ? undefined : forEachMember([...given.values()], at, (values) => this.applied(f, new Map(values.map((v, i) => [names[i]!, v])), at));
+    return parts ?? this.applied(f, given, at);
+  }
+
+  private applied(f: Declared<"Function">, given: ReadonlyMap<string, Value>, at: Span): Value {
+    const { declaration } = f;
     const inner = new Scope(f.home);
     const values = this.bind(declaration.params, given, inner, at, declaration.name.text);
     if (!values) return poison(at);
@@ -213,9 +219,14 @@ export class Interpreter implements Elaborator, BuiltinContext {
     }
     return this.deeper(at, () => {
       if (declaration.value) return this.evaluate(declaration.value, inner);
-      this.run(declaration.body!, inner);
-      return this.result("result", inner, declaration.name.span, `\`${declaration.name.text}\``);
+      return this.bodyResult(declaration.body!, inner, declaration.name.span, `\`${declaration.name.text}\``);
     });
+  }
+
+  /** What a body sets as its `result`. */
+  bodyResult(body: Block, scope: Scope, at: Span, what: string): Value {
+    this.run(body, scope);
+    return this.result("result", scope, at, what);
   }
 
   private callModule(module: ModuleInstance, args: readonly Argument[], at: Span, scope: Scope): Value {
@@ -353,13 +364,13 @@ export class Interpreter implements Elaborator, BuiltinContext {
         return;
       }
       case "ForStmt": {
-        for (const item of this.items(this.evaluate(s.over, scope), s.over.span)) {
+        for (const item of itemsOf(this.evaluate(s.over, scope), s.over.span, this.diagnostics)) {
           this.assign(s.names.map((n) => n.text), item, s.span, scope);
           this.run(s.body, scope);
         }
         return;
       }
-      case "RequireStmt": return void this.requirement(s, scope, s.span);
+      case "RequireStmt": return void this.requirement(s, scope, this.merging.place ?? s.span);
       case "ClauseStmt": return this.port(s, scope);
       default:
         this.diagnostics.report("A0109", { at: s.span, what: "this statement" });
@@ -403,22 +414,11 @@ export class Interpreter implements Elaborator, BuiltinContext {
     names.forEach((n, i) => scope.set(n, items[i]!));
   }
 
-  private items(over: Value, at: Span): readonly Value[] {
-    if (over.kind === "list") return over.items;
-    if (over.kind === "range" && over.from !== undefined && over.to !== undefined)
-      return Array.from({ length: Math.max(0, over.to - over.from + (over.inclusive ? 1 : 0)) }, (_, i) => int(over.from! + i, at));
-    if (over.kind !== "poison") this.diagnostics.report("A0204", { at, expected: "list", found: describe(over) });
-    return [];
-  }
-
   private notYet(at: Span, what: string): Value {
     this.diagnostics.report("A0109", { at, what });
     return poison(at);
   }
 }
-
-/** A tensor as it stands in an expression: messages about it point there, and its dims keep the places that set them. */
-const standing = (v: Value, e: Expr): Value => (v.kind === "tensor" ? { ...v, because: e.span } : v);
 
 /** A module, or the list of a counted member. */
 export function moduleValue(m: ModuleInstance | readonly ModuleInstance[]): Value {

@@ -7,6 +7,7 @@ import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { BinaryOperator, Expr } from "../syntax/ast.ts";
 import { bool, describe, float, int, poison, show, type TensorVal, type Value, type WDim } from "../check/values.ts";
+import { forEachMember } from "./member-parts.ts";
 
 export interface OperatorContext {
   readonly builder: GraphBuilder;
@@ -22,6 +23,7 @@ const comparisons: Partial<Record<BinaryOperator, BinaryOp>> = { "==": "eq", "!=
  */
 export function binary(op: BinaryOperator, left: Value, right: Value, at: Span, c: OperatorContext): Value {
   if (left.kind === "poison" || right.kind === "poison") return poison(at);
+  if (left.kind === "members" || right.kind === "members") return forEachMember([left, right], at, ([l, r]) => binary(op, l!, r!, at, c))!;
   if (op === "==" || op === "!=") {
     const known = (left.kind !== "tensor" && right.kind !== "tensor") || left.kind === "none" || right.kind === "none";
     if (known) return bool(sameValue(left, right) === (op === "=="), at);
@@ -52,6 +54,7 @@ export function sizeQuestion(e: Expr, evaluate: (e: Expr) => Value): { readonly 
 /** `-x` and `not x`. */
 export function unary(op: "-" | "not", of: Value, at: Span, c: OperatorContext): Value {
   if (of.kind === "poison") return of;
+  if (of.kind === "members") return forEachMember([of], at, ([v]) => unary(op, v!, at, c))!;
   if (op === "not") {
     if (of.kind === "bool") return bool(!of.value, at);
     if (of.kind === "none") return bool(true, at);

@@ -1,0 +1,92 @@
+/** One tensor of a merged checkpoint: the members' tensors as params, the merge over them, the base added where it is over deltas. */
+import { GraphBuilder } from "../../ir/build.ts";
+import type { NodeId, StorageType } from "../../ir/graph.ts";
+import type { TensorHeader } from "../../formats/checkpoint.ts";
+import type { MergedTensor } from "../../runtime/merge/merge-plan.ts";
+import type { Span } from "../base/source.ts";
+import type { Declared, TensorVal, Value } from "../check/values.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import { Interpreter } from "../elaborate/interpreter.ts";
+import { runMerge } from "../elaborate/merge.ts";
+import { tensorOf } from "../elaborate/operators.ts";
+
+/** A tensor of a member, and how it is brought to the common shape. */
+export interface MemberTensor {
+  readonly source: string;
+  readonly header: TensorHeader;
+  /** The first rows and columns that all members have. */
+  readonly cut?: readonly [number, number];
+  /** Row i of the result is row `rows[i]`; -1 for one that the member does not have, which `fill` gives. */
+  readonly rows?: readonly number[];
+  /** Rows for what `rows` leaves out, by position. */
+  readonly fill?: readonly RowSource[];
+}
+/** Row `row` of the result, the mean of rows of tensors; of none it is zero. */
+export interface RowSource { readonly row: number; readonly from: readonly { readonly source: string; readonly header: TensorHeader; readonly row: number }[] }
+
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: StorageType;
+  readonly merge: Declared<"Merge">;
+  readonly args: ReadonlyMap<string, Value>;
+  readonly weights?: readonly Value[];
+  readonly members: readonly MemberTensor[];
+  readonly base?: MemberTensor;
+  readonly at: Span;
+}
+
+/** The recipe of one merged tensor; undefined after a report. */
+export function mergedTensor(spec: TensorSpec, diagnostics: Diagnostics): MergedTensor | undefined {
+  const interpreter = new Interpreter(diagnostics), b = interpreter.builder;
+  const base = spec.base && memberNode(spec.base, b);
+  const from = (m: MemberTensor): TensorVal => {
+    const node = memberNode(m, b);
+    return tensorOf(b, base === undefined ? node : b.sub(node, base), spec.at);
+  };
+  const merged = runMerge({ merge: spec.merge, args: spec.args, members: spec.members.map(from), stream: spec.name, at: spec.at, ...(spec.weights ? { weights: spec.weights } : {}) }, interpreter);
+  if (merged.kind !== "tensor") {
+    if (merged.kind !== "poison") diagnostics.report("A0204", { at: spec.at, expected: "tensor", found: merged.kind });
+    return undefined;
+  }
+  const node = base === undefined ? merged.node : b.add(base, merged.node);
+  return finished(spec.name, spec.dtype, node, b);
+}
+
+/** The graph of one output, with its shape; sizes are those of files, so they are known. */
+export function finished(name: string, dtype: StorageType, node: NodeId, b: GraphBuilder): MergedTensor {
+  const graph = b.finish([{ name: "merged", node }]);
+  const out = graph.outputs[0]!.node;
+  return { name, dtype, graph, node: out, shape: graph.nodes[out]!.type.shape.map((d) => d[0]?.coef ?? 0) };
+}
+
+/** A tensor that is copied or only changes its type. */
+export function copiedTensor(name: string, dtype: StorageType, member: MemberTensor): MergedTensor {
+  const b = new GraphBuilder();
+  return finished(name, dtype, memberNode(member, b), b);
+}
+
+function memberNode(m: MemberTensor, b: GraphBuilder): NodeId {
+  const whole = paramOf(m.source, m.header, b);
+  if (m.rows) return rowsOf(whole, m, b);
+  if (!m.cut) return whole;
+  return b.slice(b.slice(whole, 0, 0, m.cut[0]), 1, 0, m.cut[1]);
+}
+
+const integers: ReadonlySet<StorageType> = new Set(["i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool"]);
+
+function paramOf(source: string, header: TensorHeader, b: GraphBuilder): NodeId {
+  return b.param({ source, tensor: header.name, storage: header.dtype, shape: header.shape, dtype: integers.has(header.dtype) ? "i32" : "f32" });
+}
+
+/** Rows in another order, with rows of other tensors where this one has none. */
+function rowsOf(whole: NodeId, m: MemberTensor, b: GraphBuilder): NodeId {
+  const rows = m.rows!, width = m.header.shape[1]!;
+  const made = (m.fill ?? []).map(({ from }) => {
+    const parts = from.map((f) => b.slice(paramOf(f.source, f.header, b), 0, f.row, 1));
+    if (parts.length === 0) return b.broadcast(b.scalar(0), [1, width], []);
+    return b.mul(b.scalar(1 / parts.length), parts.reduce((x, y) => b.add(x, y)));
+  });
+  const place = new Map((m.fill ?? []).map((f, i) => [f.row, m.header.shape[0]! + i]));
+  const table = made.length === 0 ? whole : b.concat([whole, ...made], 0);
+  return b.gather(table, b.constant(rows.map((r, i) => (r >= 0 && !place.has(i) ? r : (place.get(i) ?? 0))), "i32", [rows.length]));
+}

@@ -1,0 +1,110 @@
+/** One tensor of a merge: its params read, its graph evaluated, its values rounded once and checked. */
+import { evaluateNode, recipeParams } from "../../ir/recipe.ts";
+import { EvaluateError } from "../../ir/evaluate.ts";
+import type { TensorHeader } from "../../formats/checkpoint.ts";
+import { decode, encode, isFloat, storageWidth } from "../../formats/storage.ts";
+import type { Data } from "../device.ts";
+import { RuntimeFailure } from "../errors.ts";
+import { FileFailure } from "../checkpoint/files.ts";
+import type { OpenCheckpoint } from "../checkpoint/open.ts";
+import { readTensor, TensorFailure } from "../checkpoint/weights.ts";
+import type { MergedTensor } from "./merge-plan.ts";
+import type { MergeOutput } from "./run-merge.ts";
+
+type Sources = ReadonlyMap<string, OpenCheckpoint>;
+
+/** Elements stored at a time. */
+const block = 1 << 20;
+
+export class TensorMaker {
+  readonly #sources: Sources;
+  readonly #signal: AbortSignal | undefined;
+  /** Squares of what rounding changed, and of the values. */
+  #lost = 0;
+  #size = 0;
+
+  constructor(sources: Sources, signal?: AbortSignal) {
+    this.#sources = sources;
+    this.#signal = signal;
+  }
+
+  get rounding(): number {
+    return this.#size > 0 ? Math.sqrt(this.#lost / this.#size) : 0;
+  }
+
+  async make(t: MergedTensor, output: MergeOutput): Promise<void> {
+    const params = new Map<string, Data>();
+    for (const p of recipeParams(t.graph, t.node)) {
+      const key = `${p.source}\0${p.tensor}`;
+      if (!params.has(key)) params.set(key, await this.#param(p.source, p.tensor));
+    }
+    try {
+      const { data } = evaluateNode(t.graph, t.node, { params: (source, tensor) => params.get(`${source}\0${tensor}`)! });
+      await this.store(t, data, output);
+    } catch (e) {
+      if (e instanceof EvaluateError) throw new RuntimeFailure("A0719", { reason: e.message }, { cause: e });
+      throw e;
+    }
+  }
+
+  /** Rounds to the type of the file and writes; values that are or become infinite end the merge. */
+  async store(t: MergedTensor, data: Data, output: MergeOutput): Promise<void> {
+    for (let at = 0; at < data.length; at += block) {
+      const part = data.subarray(at, at + block), bytes = encode(t.dtype, part);
+      this.#check(t, part, bytes, at);
+      await output.write(bytes);
+    }
+  }
+
+  #check(t: MergedTensor, part: Data, bytes: Uint8Array, at: number): void {
+    if (!(part instanceof Float32Array)) return;
+    const stored = t.dtype === "f32" ? part : new Float32Array(part.length);
+    if (stored !== part) decode(t.dtype, bytes, stored);
+    let lost = 0, size = 0;
+    for (let i = 0; i < part.length; i++) {
+      const x = part[i]!, d = stored[i]! - x;
+      size += x * x;
+      lost += d * d;
+    }
+    if (!Number.isFinite(lost + size)) {
+      const i = stored.findIndex((x) => !Number.isFinite(x)), x = part[i]!;
+      const reason = Number.isFinite(x) ? `element ${at + i} is ${x}, too large for ${t.dtype}` : `element ${at + i} becomes ${x}`;
+      if (i >= 0) throw new RuntimeFailure("A0712", { source: "the merge", tensor: t.name, reason });
+    }
+    this.#lost += lost;
+    this.#size += size;
+  }
+
+  async #param(source: string, tensor: string): Promise<Data> {
+    const { header, open } = found(this.#sources, source, tensor);
+    try {
+      return await readTensor(open.directory, header, this.#signal);
+    } catch (e) {
+      if (e instanceof TensorFailure) throw new RuntimeFailure("A0712", { source, tensor, reason: e.message });
+      if (e instanceof FileFailure) throw new RuntimeFailure("A0713", { problem: { ...e.problem, tensor } }, { cause: e });
+      throw e;
+    }
+  }
+}
+
+function found(sources: Sources, source: string, tensor: string): { readonly open: OpenCheckpoint; readonly header: TensorHeader } {
+  const open = sources.get(source), header = open?.header.tensors.get(tensor);
+  if (!open || !header) throw new RuntimeFailure("A0712", { source, tensor, reason: "its checkpoint does not have it" });
+  return { open, header };
+}
+
+/** Copies the bytes of a tensor that nothing changes; undefined for any other. */
+export function copyTensor(t: MergedTensor, sources: Sources, output: MergeOutput): Promise<void> | undefined {
+  const node = t.graph.nodes[t.node]!;
+  if (node.op !== "param" || node.storage !== t.dtype || isFloat(t.dtype)) return undefined;
+  return copied(found(sources, node.source, node.tensor), output);
+}
+
+async function copied({ open, header }: { readonly open: OpenCheckpoint; readonly header: TensorHeader }, output: MergeOutput): Promise<void> {
+  const step = block * storageWidth[header.dtype];
+  for (let at = header.begin; at < header.end; at += step) {
+    const bytes = new Uint8Array(Math.min(step, header.end - at));
+    await open.directory.read(header.file, at, bytes);
+    await output.write(bytes);
+  }
+}
