@@ -33,7 +33,7 @@ function planned({ base, elaborated, weights, programs }: PlannedModel): ModelPl
   const { graph, inputs, role } = elaborated;
   return {
     graph, weights: weights ?? weightsOf(graph), inputs, outputs: outputsOf(graph), states: statesOf(graph),
-    role: snake(role), generation: { ...generationDefaults(base.header.json), ...positionsOf(base) }, programs: programs ?? {},
+    role: snake(role), generation: { ...generationDefaults(base.header.json, fieldOf(base, "decoder_start_token_id")), ...positionsOf(base) }, programs: programs ?? {},
   };
 }
 
@@ -64,8 +64,14 @@ function sourceOf(header: CheckpointHeader, kind: Source["kind"]): Source {
 
 /** The last position by the record that read the config, whatever the file calls it. */
 function positionsOf(base: Base): { readonly maxPositions?: number } {
-  const limit = base.config.fields.get("max_position_embeddings");
-  return limit?.kind === "int" ? { maxPositions: limit.value } : {};
+  const limit = fieldOf(base, "max_position_embeddings");
+  return limit === undefined ? {} : { maxPositions: limit };
+}
+
+/** A whole number of the record that read the config: of the file, or the library's default. */
+function fieldOf(base: Base, name: string): number | undefined {
+  const value = base.config.fields.get(name);
+  return value?.kind === "int" ? value.value : undefined;
 }
 
 /** `CausalLM` as plans write it: `causal_lm`. */

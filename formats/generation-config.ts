@@ -16,13 +16,13 @@ export interface GenerationDefaults {
   readonly barredFirst?: readonly number[];
 }
 
-/** `generation_config.json` speaks first, `config.json` fills in what it leaves out. */
-export function generationDefaults(json: Readonly<Record<string, unknown>>): GenerationDefaults {
+/** `generation_config.json` speaks first, `config.json` fills in what it leaves out, and `begins` where a decoder begins. */
+export function generationDefaults(json: Readonly<Record<string, unknown>>, begins?: number): GenerationDefaults {
   const files = ["generation_config.json", "config.json"].map((name) => json[name]).filter(isObject);
   const first = (field: string): unknown => files.map((f) => f[field]).find((v) => v !== undefined && v !== null);
   const ids = (field: string): readonly number[] | undefined => wholes(first(field));
   const eos = first("eos_token_id"), maxPositions = whole(files.at(-1)?.["max_position_embeddings"]);
-  const start = whole(first("decoder_start_token_id")) ?? (first("is_encoder_decoder") === true ? whole(first("bos_token_id")) : undefined);
+  const start = whole(first("decoder_start_token_id")) ?? begins ?? (first("is_encoder_decoder") === true ? whole(first("bos_token_id")) : undefined);
   return {
     eos: (Array.isArray(eos) ? eos : [eos]).map(whole).filter((id) => id !== undefined),
     ...present("bos", whole(first("bos_token_id"))), ...present("pad", whole(first("pad_token_id"))), ...present("maxPositions", maxPositions),

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
-    BartConfig, BartForConditionalGeneration, GenerationConfig, T5Config, T5EncoderModel, T5ForConditionalGeneration,
+    BartConfig, BartForConditionalGeneration, GenerationConfig, MT5Config, MT5ForConditionalGeneration, T5Config, T5EncoderModel, T5ForConditionalGeneration,
     WhisperConfig, WhisperForConditionalGeneration,
 )
 from transformers.generation import GenerationMixin
@@ -131,6 +131,12 @@ def main():
         "decoder_start_token_id": 2, "pad_token_id": 0, "eos_token_id": 1, "forced_decoder_ids": [[1, 40], [2, 41]], "no_timestamps_token_id": 42,
         "suppress_tokens": list(range(50, 70)), "begin_suppress_tokens": [80, 81, 82, 83, 84, 85, 86],
     }, heard)
+
+    config = MT5Config(vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4)
+    model, head = scaled(MT5ForConditionalGeneration(config), 16), torch.randn(96, 32, generator=torch.Generator().manual_seed(17)) * 32 ** -0.5
+    save("mt5", model, {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}, text_inputs(18, 96),
+         lambda c: {k: v for k, v in c.items() if k not in ("decoder_start_token_id", "feed_forward_proj", "dense_act_fn", "is_gated_act")}
+         | {"tie_word_embeddings": False}, lambda t: t | {"lm_head.weight": head})
 
     def bart(name, seed, inputs, tensors, **options):
         config = BartConfig(
