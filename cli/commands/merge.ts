@@ -1,7 +1,7 @@
 /** `adapt merge`: carries out a merge on disk, from a program or from a mergekit file. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { compileMergekit, renderDiagnostics, type MergePlanResult } from "../../compiler/index.ts";
+import { compileMerge, compileMergekit, renderDiagnostics, type MergePlanResult } from "../../compiler/index.ts";
 import { SpecError, mergeToDisk, nodeHost } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
@@ -29,7 +29,11 @@ export async function run([file]: readonly string[], options: Options, console: 
 
 function planned(file: string | undefined, options: Options): Promise<MergePlanResult> {
   const yaml = options.mergekit;
-  if (typeof yaml !== "string") throw new UsageFailure("name a mergekit file: `--mergekit FILE.yml`");
+  if (typeof yaml !== "string") {
+    if (file === undefined || typeof options.name !== "string") throw new UsageFailure("give a program and `--name` of a merged base, or a mergekit file: `--mergekit FILE.yml`");
+    if (!existsSync(file)) throw new ProgramFailure(`there is no file \`${file}\``);
+    return compileMerge(file, options.name, nodeHost());
+  }
   if (file !== undefined) throw new UsageFailure("give a program or `--mergekit`, not both");
   if (!existsSync(yaml)) throw new ProgramFailure(`there is no file \`${yaml}\``);
   return compileMergekit(yaml, readFileSync(yaml, "utf8"), nodeHost(), {

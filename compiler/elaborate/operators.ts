@@ -32,6 +32,7 @@ export function binary(op: BinaryOperator, left: Value, right: Value, at: Span, 
     const items = right.kind === "list" ? right.items : Array.isArray(right.data) ? right.data.map((d) => fromJson(d, at)) : [];
     return bool(items.some((i) => sameValue(i, left)), at);
   }
+  if (op === "+" && left.kind === "list" && right.kind === "list") return { kind: "list", items: [...left.items, ...right.items], because: at };
   const [a, b] = [staticNumber(left), staticNumber(right)];
   if (a !== undefined && b !== undefined) return ofNumbers(op, a, b, left.kind === "int" && right.kind === "int", at) ?? wrong(op, left, right, at, c);
   const [p, q] = [dimOf(left), dimOf(right)];

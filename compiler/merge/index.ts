@@ -2,9 +2,18 @@
 import type { Host } from "../../formats/checkpoint.ts";
 import type { MergePlan } from "../../runtime/merge/merge-plan.ts";
 import { Diagnostics, hasErrors, sortDiagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { planProgramMerge } from "./program-merge.ts";
 import { planMergekit, type MergekitOptions } from "./mergekit.ts";
 
 export type { MergekitOptions } from "./mergekit.ts";
+
+/** The plan of a merged base of a program, by its name. */
+export async function compileMerge(entry: string, name: string, host: Host): Promise<MergePlanResult> {
+  const diagnostics = new Diagnostics();
+  const plan = await planProgramMerge(entry, name, host, diagnostics);
+  const all = sortDiagnostics(diagnostics.items);
+  return { value: hasErrors(all) ? undefined : plan, diagnostics: all };
+}
 
 export interface MergePlanResult {
   readonly value: MergePlan | undefined;

@@ -1,9 +1,9 @@
 /** mergekit files: every method against what mergekit 0.1.4 wrote, and what is said about files that mean something else. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { compileMergekit, mergeToDisk, nodeHost, renderDiagnostics } from "../../index.ts";
+import { compileMerge, compileMergekit, mergeToDisk, nodeHost, renderDiagnostics } from "../../index.ts";
 import { isProblem, readHeader } from "../../formats/safetensors.ts";
 import { readTensors } from "../golden/cases.ts";
 import { apart, fingerprint, type Fingerprint } from "./fingerprint.ts";
@@ -68,4 +68,15 @@ test("a seed gives the same bytes, another seed others", { timeout: 60_000 }, as
   const [a, b, c] = await Promise.all([merged(text, { seed: 3 }), merged(text, { seed: 3 }), merged(text, { seed: 4 })]);
   expect(a).toEqual(b);
   expect(apart(a!["model.layers.0.mlp.up_proj.weight"]!, c!["model.layers.0.mlp.up_proj.weight"]!)).toBeGreaterThan(1e-3);
+});
+
+test("a merged base of a program is written like one of a mergekit file", { timeout: 60_000 }, async () => {
+  const file = join(folder, "program.adapt"), at = (m: string): string => JSON.stringify(join(models, m));
+  writeFileSync(file, `edition 2026\nimport { slerp } from "std/merges/mergekit"\nbase x = pretrained(${at("base")})\nbase y = pretrained(${at("a")})\nbase m = slerp(t: by_name(self_attn: by_layer([0, 0.5, 1]), mlp: by_layer([1, 0.5, 0.1]), other: 0.4)) of { x, y }\n`);
+  const { value, diagnostics } = await compileMerge(file, "m", nodeHost());
+  if (!value) throw new Error(renderDiagnostics(diagnostics));
+  const out = join(folder, "program");
+  await mergeToDisk(value, out);
+  const want = JSON.parse(readFileSync(join(cases, "slerp", "fingerprints.json"), "utf8")) as Record<string, Fingerprint>;
+  for (const [name, t] of Object.entries(readTensors(join(out, "model.safetensors")))) expect(apart(fingerprint(name, "f32", t.shape, t.data), want[name]!), name).toBeLessThan(1e-5);
 });

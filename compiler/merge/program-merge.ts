@@ -1,0 +1,50 @@
+/** A merged base of a program, to be written to disk: each tensor of the first member by its recipe. */
+import type { Host } from "../../formats/checkpoint.ts";
+import type { MergePlan } from "../../runtime/merge/merge-plan.ts";
+import { modulesOf, type Base } from "../check/values.ts";
+import type { MergeDefinition } from "../check/merging.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import { Interpreter } from "../elaborate/interpreter.ts";
+import { paramsByTensor } from "../elaborate/merged-base.ts";
+import { checkProgram } from "../program.ts";
+import { finalPlan, type Input } from "./checkpoint-plan.ts";
+import { copiedTensor, finished } from "./tensor-recipe.ts";
+
+/** The merge a base is made by. */
+function definitionOf(base: Base): MergeDefinition<Base> | undefined {
+  return modulesOf(base.root).flatMap((m) => [...m.params.values()]).find((p) => p.merged)?.merged;
+}
+
+/** The plan for the base `name` of a program; undefined after a report. */
+export async function planProgramMerge(entry: string, name: string, host: Host, diagnostics: Diagnostics): Promise<MergePlan | undefined> {
+  const program = await checkProgram(entry, host, diagnostics);
+  if (!program) {
+    diagnostics.report("A0101", { at: { file: { name: entry, text: "" }, start: 0, end: 0 }, path: entry });
+    return undefined;
+  }
+  const { file } = program.library.entry;
+  const declared = file.declarations.find((d) => d.name.text === name), at = declared?.name.span ?? { ...file.span, end: file.span.start };
+  const base = program.bases.find((b) => b.name === name), definition = base && definitionOf(base);
+  if (diagnostics.hasErrors) return undefined;
+  if (!base || !definition) {
+    if (declared) diagnostics.report("A0109", { at, what: `writing \`${name}\`, which is no merged base,`, help: "name a `base m = ... of { ... }`" });
+    else diagnostics.report("A0105", { at, name, candidates: program.bases.filter(definitionOf).map((b) => b.name) });
+    return undefined;
+  }
+  const params = paramsByTensor(base), { members } = definition, first = members[0]!.of;
+  const tensors = [];
+  for (const header of first.header.tensors.values()) {
+    const param = params.get(header.name);
+    if (!param) {
+      tensors.push(copiedTensor(header.name, header.dtype, { source: first.name, header }));
+      continue;
+    }
+    const interpreter = new Interpreter(diagnostics);
+    const made = interpreter.paramTensor(param);
+    if (made.kind !== "tensor") return undefined;
+    tensors.push(finished(header.name, header.dtype, made.node, interpreter.builder));
+  }
+  const inputs = program.bases.filter((b) => !definitionOf(b)).map((b): Input => ({ name: b.name, header: b.header, at: b.because }));
+  const donor = inputs.find((i) => i.name === first.name) ?? { name: first.name, header: first.header, at: first.because };
+  return finalPlan({ method: definition.merge.declaration.name.text, tensors, inputs, donor });
+}
