@@ -9,6 +9,7 @@ import { EvaluateError, neededBy, shapeAt } from "./evaluate.ts";
 import { applyOp, binaryMeaning, dotAxes, intBinaryMeaning, unaryMeaning, type OutsideOp } from "./meaning.ts";
 import * as dim from "./dim.ts";
 import { svd, type Svd } from "./linear-algebra.ts";
+import { topMask } from "./selection.ts";
 import { softmaxRows } from "./softmax-rows.ts";
 import { classOf, type NodeOf } from "./ops.ts";
 import { sizeOf, stridesOf, type TensorValue } from "./tensor.ts";
@@ -67,6 +68,11 @@ function make(node: Node, inputs: readonly RecipeValue[], spare: RecipeData | un
       throw new EvaluateError(`${node.op} ${node.op === "input" ? node.name : node.state} is no part of a recipe`);
     case "param": return is(paramData(node, shape, options));
     case "reshape": return is(inputs[0]!.data);
+    case "top_mask": {
+      const [x, k] = inputs, out = new Int32Array(x!.data.length), n = x!.shape.at(-1)!;
+      for (let start = 0; start < out.length; start += n) topMask(x!.data.subarray(start, start + n), k!.data[0]!, out.subarray(start, start + n));
+      return is(out);
+    }
     case "svd": return is(narrow(decomposed(inputs[0]!)[node.part]));
     case "softmax": {
       if (node.axis !== shape.length - 1 || !(inputs[0]!.data instanceof Float32Array)) break;

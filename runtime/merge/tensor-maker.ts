@@ -8,6 +8,7 @@ import { RuntimeFailure } from "../errors.ts";
 import { FileFailure } from "../checkpoint/files.ts";
 import type { OpenCheckpoint } from "../checkpoint/open.ts";
 import { readTensor, TensorFailure } from "../checkpoint/weights.ts";
+import { actsByElement, blockGraph, blockSize, roundToBf16 } from "./blocks.ts";
 import type { MergedTensor } from "./merge-plan.ts";
 import type { MergeOutput } from "./run-merge.ts";
 
@@ -33,6 +34,7 @@ export class TensorMaker {
   }
 
   async make(t: MergedTensor, output: MergeOutput): Promise<void> {
+    if (actsByElement(t)) return this.#byBlocks(t, output);
     const params = new Map<string, Data>();
     for (const p of recipeParams(t.graph, t.node)) {
       const key = `${p.source}\0${p.tensor}`;
@@ -47,11 +49,32 @@ export class TensorMaker {
     }
   }
 
+  async #byBlocks(t: MergedTensor, output: MergeOutput): Promise<void> {
+    const count = t.shape.reduce((a, b) => a * b, 1), params = recipeParams(t.graph, t.node);
+    let graph = blockGraph(t.graph, Math.min(blockSize, count)), size = Math.min(blockSize, count);
+    for (let at = 0; at < count; at += blockSize) {
+      const n = Math.min(blockSize, count - at);
+      if (n !== size) (graph = blockGraph(t.graph, n)), (size = n);
+      const parts = new Map<string, Data>();
+      for (const p of params) parts.set(`${p.source}\0${p.tensor}`, await this.#param(p.source, p.tensor, at, n));
+      const { data } = evaluateNode(graph, t.node, { params: (source, tensor) => parts.get(`${source}\0${tensor}`)! });
+      await this.store(t, data, output, at);
+    }
+  }
+
   /** Rounds to the type of the file and writes; values that are or become infinite end the merge. */
-  async store(t: MergedTensor, data: Data, output: MergeOutput): Promise<void> {
+  async store(t: MergedTensor, data: Data, output: MergeOutput, from = 0): Promise<void> {
     for (let at = 0; at < data.length; at += block) {
-      const part = data.subarray(at, at + block), bytes = encode(t.dtype, part);
-      this.#check(t, part, bytes, at);
+      const part = data.subarray(at, at + block);
+      if (t.dtype === "bf16" && part instanceof Float32Array) {
+        const out = new Uint16Array(part.length), { lost, size } = roundToBf16(part, out), bytes = new Uint8Array(out.buffer);
+        if (Number.isFinite(lost + size)) (this.#lost += lost), (this.#size += size);
+        else this.#check(t, part, bytes, from + at);
+        await output.write(bytes);
+        continue;
+      }
+      const bytes = encode(t.dtype, part);
+      this.#check(t, part, bytes, from + at);
       await output.write(bytes);
     }
   }
@@ -75,10 +98,12 @@ export class TensorMaker {
     this.#size += size;
   }
 
-  async #param(source: string, tensor: string): Promise<Data> {
-    const { header, open } = found(this.#sources, source, tensor);
+  /** All of a tensor, or `count` elements from `from` on. */
+  async #param(source: string, tensor: string, from?: number, count?: number): Promise<Data> {
+    const { header, open } = found(this.#sources, source, tensor), width = storageWidth[header.dtype];
+    const part = from === undefined || count === undefined ? header : { ...header, begin: header.begin + from * width, end: header.begin + (from + count) * width };
     try {
-      return await readTensor(open.directory, header, this.#signal);
+      return await readTensor(open.directory, part, this.#signal);
     } catch (e) {
       if (e instanceof TensorFailure) throw new RuntimeFailure("A0712", { source, tensor, reason: e.message });
       if (e instanceof FileFailure) throw new RuntimeFailure("A0713", { problem: { ...e.problem, tensor } }, { cause: e });

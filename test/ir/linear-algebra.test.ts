@@ -86,6 +86,15 @@ test("the k largest and the order take the lower index of equal elements", () =>
   expect([...places]).toEqual([0, 2, 1, 4, 3]);
 });
 
+test("counting and sorting choose the same elements", () => {
+  fc.assert(fc.property(fc.array(fc.integer({ min: -4, max: 4 }), { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 41 }), (list, k) => {
+    const scaled = list.map((v) => v / 3), sorted = new Int32Array(list.length), counted = new Int32Array(list.length);
+    topMask(Float64Array.from(Float32Array.from(scaled)), k, sorted);
+    topMask(Float32Array.from(scaled), k, counted);
+    expect([...counted]).toEqual([...sorted]);
+  }));
+});
+
 test("rows of a softmax in f32 are the softmax", () => {
   const x = Float32Array.from({ length: 60 }, (_, i) => Math.sin(i * 7) * 4), y = softmaxRows(x, 20);
   for (let row = 0; row < 60; row += 20) {
