@@ -2,13 +2,18 @@
 import * as dim from "../ir/dim.ts";
 import type { Dim } from "../ir/dim.ts";
 import type { Tensor } from "./device.ts";
+import { withAddedRows } from "./added-rows.ts";
 import { RuntimeFailure } from "./errors.ts";
 import { indexLimits } from "./index-limits.ts";
 import { inputTensor, isTensor, type InputValue } from "./input-values.ts";
-import type { ModelPlan } from "./plan.ts";
+import type { ModelPlan, PlanInput } from "./plan.ts";
 
-/** All inputs of the model for a run after `past` tokens. Throws `RuntimeFailure`: A0203 (a token no table has), A0705, A0706, and those of `inputTensor`. */
-export function completeInputs(plan: ModelPlan, given: Readonly<Record<string, InputValue>>, past: number): Record<string, Tensor> {
+/**
+ * All inputs of the model for a run after `past` tokens, with the rows that adapters add unless `adding` is false. Throws
+ * `RuntimeFailure`: A0203 (a token no table has), A0705, A0706, and those of `inputTensor`.
+ */
+export function completeInputs(plan: ModelPlan, some: Readonly<Record<string, InputValue>>, past: number, adding = true): Record<string, Tensor> {
+  const given = adding ? withAddedRows(plan, some, past) : some;
   const unknown = Object.keys(given).find((name) => !plan.inputs.some((i) => i.name === name));
   if (unknown !== undefined)
     throw new RuntimeFailure("A0705", { input: unknown, expected: `one of ${plan.inputs.map((i) => i.name).join(", ")}`, found: "a name the model does not read" });
@@ -74,10 +79,11 @@ function described(dtype: string, shape: readonly Dim[], dims: dim.Bindings): st
   return `${dtype} [${parts.join(", ")}]`;
 }
 
-function filled(how: "arange" | "ones" | "zeros", dtype: Tensor["dtype"], shape: readonly number[], past: number): Tensor["data"] {
+function filled(how: NonNullable<PlanInput["default"]>, dtype: Tensor["dtype"], shape: readonly number[], past: number): Tensor["data"] {
   const n = shape.reduce((a, b) => a * b, 1), row = shape[shape.length - 1] ?? 1;
   const data = dtype === "i32" || dtype === "bool" ? new Int32Array(n) : new Float32Array(n);
   if (how === "ones") data.fill(1);
+  if (how === "absent") data.fill(-1);
   if (how === "arange") for (let i = 0; i < n; i++) data[i] = past + (i % row);
   return data;
 }

@@ -2,9 +2,9 @@
 /** Made from plan.schema.json by scripts/plan-validator.mjs; do not edit. */
 export const validatePlan = validate10;
 
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"},"code":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"},"code":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros","absent"]},"adds":{"type":"object","required":["rows","dim"],"properties":{"rows":{"type":"integer","minimum":1},"dim":{"type":"string"}},"additionalProperties":false},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
 const schema36 = {"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}};
-const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros"]},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
+const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros","absent"]},"adds":{"type":"object","required":["rows","dim"],"properties":{"rows":{"type":"integer","minimum":1},"dim":{"type":"string"}},"additionalProperties":false},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
 const schema18 = {"enum":["f32","f16","bf16","i32","bool"]};
 const schema14 = {"type":"integer","minimum":0};
 const schema13 = {"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"},"code":{"type":"string"}}}}}};
@@ -1353,7 +1353,7 @@ if(valid2){
 if(data3.default !== undefined){
 let data7 = data3.default;
 const _errs12 = errors;
-if(!(((data7 === "arange") || (data7 === "ones")) || (data7 === "zeros"))){
+if(!((((data7 === "arange") || (data7 === "ones")) || (data7 === "zeros")) || (data7 === "absent"))){
 validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/default",schemaPath:"#/properties/inputs/items/properties/default/enum",keyword:"enum",params:{allowedValues: schema12.properties.inputs.items.properties.default.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
@@ -1363,36 +1363,40 @@ else {
 var valid2 = true;
 }
 if(valid2){
-if(data3.domain !== undefined){
-let data8 = data3.domain;
+if(data3.adds !== undefined){
+let data8 = data3.adds;
 const _errs13 = errors;
 if(errors === _errs13){
 if(data8 && typeof data8 == "object" && !Array.isArray(data8)){
 let missing2;
-if((data8.kind === undefined) && (missing2 = "kind")){
-validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain",schemaPath:"#/properties/inputs/items/properties/domain/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
+if(((data8.rows === undefined) && (missing2 = "rows")) || ((data8.dim === undefined) && (missing2 = "dim"))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/adds",schemaPath:"#/properties/inputs/items/properties/adds/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
 return false;
 }
 else {
-if(data8.kind !== undefined){
-let data9 = data8.kind;
 const _errs15 = errors;
-if(!((((data9 === "range") || (data9 === "simplex")) || (data9 === "bool")) || (data9 === "text"))){
-validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/kind",schemaPath:"#/properties/inputs/items/properties/domain/properties/kind/enum",keyword:"enum",params:{allowedValues: schema12.properties.inputs.items.properties.domain.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+for(const key0 in data8){
+if(!((key0 === "rows") || (key0 === "dim"))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/adds",schemaPath:"#/properties/inputs/items/properties/adds/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"}];
 return false;
+break;
 }
-var valid4 = _errs15 === errors;
 }
-else {
-var valid4 = true;
-}
-if(valid4){
-if(data8.from !== undefined){
-let data10 = data8.from;
+if(_errs15 === errors){
+if(data8.rows !== undefined){
+let data9 = data8.rows;
 const _errs16 = errors;
-if(!((typeof data10 == "number") && (isFinite(data10)))){
-validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/from",schemaPath:"#/properties/inputs/items/properties/domain/properties/from/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/adds/rows",schemaPath:"#/properties/inputs/items/properties/adds/properties/rows/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
+}
+if(errors === _errs16){
+if((typeof data9 == "number") && (isFinite(data9))){
+if(data9 < 1 || isNaN(data9)){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/adds/rows",schemaPath:"#/properties/inputs/items/properties/adds/properties/rows/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"}];
+return false;
+}
+}
 }
 var valid4 = _errs16 === errors;
 }
@@ -1400,11 +1404,10 @@ else {
 var valid4 = true;
 }
 if(valid4){
-if(data8.to !== undefined){
-let data11 = data8.to;
+if(data8.dim !== undefined){
 const _errs18 = errors;
-if(!((typeof data11 == "number") && (isFinite(data11)))){
-validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/to",schemaPath:"#/properties/inputs/items/properties/domain/properties/to/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+if(typeof data8.dim !== "string"){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/adds/dim",schemaPath:"#/properties/inputs/items/properties/adds/properties/dim/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid4 = _errs18 === errors;
@@ -1412,58 +1415,122 @@ var valid4 = _errs18 === errors;
 else {
 var valid4 = true;
 }
-if(valid4){
-if(data8.inclusive !== undefined){
+}
+}
+}
+}
+else {
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/adds",schemaPath:"#/properties/inputs/items/properties/adds/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+return false;
+}
+}
+var valid2 = _errs13 === errors;
+}
+else {
+var valid2 = true;
+}
+if(valid2){
+if(data3.domain !== undefined){
+let data11 = data3.domain;
 const _errs20 = errors;
-if(typeof data8.inclusive !== "boolean"){
+if(errors === _errs20){
+if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
+let missing3;
+if((data11.kind === undefined) && (missing3 = "kind")){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain",schemaPath:"#/properties/inputs/items/properties/domain/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
+return false;
+}
+else {
+if(data11.kind !== undefined){
+let data12 = data11.kind;
+const _errs22 = errors;
+if(!((((data12 === "range") || (data12 === "simplex")) || (data12 === "bool")) || (data12 === "text"))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/kind",schemaPath:"#/properties/inputs/items/properties/domain/properties/kind/enum",keyword:"enum",params:{allowedValues: schema12.properties.inputs.items.properties.domain.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+return false;
+}
+var valid5 = _errs22 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data11.from !== undefined){
+let data13 = data11.from;
+const _errs23 = errors;
+if(!((typeof data13 == "number") && (isFinite(data13)))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/from",schemaPath:"#/properties/inputs/items/properties/domain/properties/from/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid5 = _errs23 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data11.to !== undefined){
+let data14 = data11.to;
+const _errs25 = errors;
+if(!((typeof data14 == "number") && (isFinite(data14)))){
+validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/to",schemaPath:"#/properties/inputs/items/properties/domain/properties/to/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid5 = _errs25 === errors;
+}
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data11.inclusive !== undefined){
+const _errs27 = errors;
+if(typeof data11.inclusive !== "boolean"){
 validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/inclusive",schemaPath:"#/properties/inputs/items/properties/domain/properties/inclusive/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
-var valid4 = _errs20 === errors;
+var valid5 = _errs27 === errors;
 }
 else {
-var valid4 = true;
+var valid5 = true;
 }
-if(valid4){
-if(data8.whole !== undefined){
-const _errs22 = errors;
-if(typeof data8.whole !== "boolean"){
+if(valid5){
+if(data11.whole !== undefined){
+const _errs29 = errors;
+if(typeof data11.whole !== "boolean"){
 validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/whole",schemaPath:"#/properties/inputs/items/properties/domain/properties/whole/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
-var valid4 = _errs22 === errors;
+var valid5 = _errs29 === errors;
 }
 else {
-var valid4 = true;
+var valid5 = true;
 }
-if(valid4){
-if(data8.expected !== undefined){
-const _errs24 = errors;
-if(typeof data8.expected !== "string"){
+if(valid5){
+if(data11.expected !== undefined){
+const _errs31 = errors;
+if(typeof data11.expected !== "string"){
 validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/expected",schemaPath:"#/properties/inputs/items/properties/domain/properties/expected/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid4 = _errs24 === errors;
+var valid5 = _errs31 === errors;
 }
 else {
-var valid4 = true;
-}
-if(valid4){
-if(data8.values !== undefined){
-let data15 = data8.values;
-const _errs26 = errors;
-if(errors === _errs26){
-if(Array.isArray(data15)){
 var valid5 = true;
-const len1 = data15.length;
+}
+if(valid5){
+if(data11.values !== undefined){
+let data18 = data11.values;
+const _errs33 = errors;
+if(errors === _errs33){
+if(Array.isArray(data18)){
+var valid6 = true;
+const len1 = data18.length;
 for(let i1=0; i1<len1; i1++){
-const _errs28 = errors;
-if(typeof data15[i1] !== "string"){
+const _errs35 = errors;
+if(typeof data18[i1] !== "string"){
 validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/values/" + i1,schemaPath:"#/properties/inputs/items/properties/domain/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid5 = _errs28 === errors;
-if(!valid5){
+var valid6 = _errs35 === errors;
+if(!valid6){
 break;
 }
 }
@@ -1473,22 +1540,22 @@ validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/values"
 return false;
 }
 }
-var valid4 = _errs26 === errors;
+var valid5 = _errs33 === errors;
 }
 else {
-var valid4 = true;
+var valid5 = true;
 }
-if(valid4){
-if(data8.closed !== undefined){
-const _errs30 = errors;
-if(typeof data8.closed !== "boolean"){
+if(valid5){
+if(data11.closed !== undefined){
+const _errs37 = errors;
+if(typeof data11.closed !== "boolean"){
 validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain/closed",schemaPath:"#/properties/inputs/items/properties/domain/properties/closed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"}];
 return false;
 }
-var valid4 = _errs30 === errors;
+var valid5 = _errs37 === errors;
 }
 else {
-var valid4 = true;
+var valid5 = true;
 }
 }
 }
@@ -1504,10 +1571,11 @@ validate11.errors = [{instancePath:instancePath+"/inputs/" + i0+"/domain",schema
 return false;
 }
 }
-var valid2 = _errs13 === errors;
+var valid2 = _errs20 === errors;
 }
 else {
 var valid2 = true;
+}
 }
 }
 }
@@ -1538,80 +1606,80 @@ var valid0 = true;
 }
 if(valid0){
 if(data.outputs !== undefined){
-let data18 = data.outputs;
-const _errs32 = errors;
-if(errors === _errs32){
-if(Array.isArray(data18)){
-var valid6 = true;
-const len2 = data18.length;
+let data21 = data.outputs;
+const _errs39 = errors;
+if(errors === _errs39){
+if(Array.isArray(data21)){
+var valid7 = true;
+const len2 = data21.length;
 for(let i2=0; i2<len2; i2++){
-let data19 = data18[i2];
-const _errs34 = errors;
-if(errors === _errs34){
-if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
-let missing3;
-if(((((data19.name === undefined) && (missing3 = "name")) || ((data19.node === undefined) && (missing3 = "node"))) || ((data19.dtype === undefined) && (missing3 = "dtype"))) || ((data19.shape === undefined) && (missing3 = "shape"))){
-validate11.errors = [{instancePath:instancePath+"/outputs/" + i2,schemaPath:"#/properties/outputs/items/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
+let data22 = data21[i2];
+const _errs41 = errors;
+if(errors === _errs41){
+if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
+let missing4;
+if(((((data22.name === undefined) && (missing4 = "name")) || ((data22.node === undefined) && (missing4 = "node"))) || ((data22.dtype === undefined) && (missing4 = "dtype"))) || ((data22.shape === undefined) && (missing4 = "shape"))){
+validate11.errors = [{instancePath:instancePath+"/outputs/" + i2,schemaPath:"#/properties/outputs/items/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
 return false;
 }
 else {
-if(data19.name !== undefined){
-const _errs36 = errors;
-if(typeof data19.name !== "string"){
+if(data22.name !== undefined){
+const _errs43 = errors;
+if(typeof data22.name !== "string"){
 validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/name",schemaPath:"#/properties/outputs/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid7 = _errs36 === errors;
+var valid8 = _errs43 === errors;
 }
 else {
-var valid7 = true;
+var valid8 = true;
 }
-if(valid7){
-if(data19.node !== undefined){
-let data21 = data19.node;
-const _errs38 = errors;
-const _errs39 = errors;
-if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
+if(valid8){
+if(data22.node !== undefined){
+let data24 = data22.node;
+const _errs45 = errors;
+const _errs46 = errors;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
 validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/node",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs39){
-if((typeof data21 == "number") && (isFinite(data21))){
-if(data21 < 0 || isNaN(data21)){
+if(errors === _errs46){
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 < 0 || isNaN(data24)){
 validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/node",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid7 = _errs38 === errors;
+var valid8 = _errs45 === errors;
 }
 else {
-var valid7 = true;
+var valid8 = true;
 }
-if(valid7){
-if(data19.dtype !== undefined){
-let data22 = data19.dtype;
-const _errs41 = errors;
-if(!(((((data22 === "f32") || (data22 === "f16")) || (data22 === "bf16")) || (data22 === "i32")) || (data22 === "bool"))){
+if(valid8){
+if(data22.dtype !== undefined){
+let data25 = data22.dtype;
+const _errs48 = errors;
+if(!(((((data25 === "f32") || (data25 === "f16")) || (data25 === "bf16")) || (data25 === "i32")) || (data25 === "bool"))){
 validate11.errors = [{instancePath:instancePath+"/outputs/" + i2+"/dtype",schemaPath:"#/definitions/dtype/enum",keyword:"enum",params:{allowedValues: schema18.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid7 = _errs41 === errors;
+var valid8 = _errs48 === errors;
 }
 else {
-var valid7 = true;
+var valid8 = true;
 }
-if(valid7){
-if(data19.shape !== undefined){
-const _errs43 = errors;
-if(!(validate15(data19.shape, {instancePath:instancePath+"/outputs/" + i2+"/shape",parentData:data19,parentDataProperty:"shape",rootData}))){
+if(valid8){
+if(data22.shape !== undefined){
+const _errs50 = errors;
+if(!(validate15(data22.shape, {instancePath:instancePath+"/outputs/" + i2+"/shape",parentData:data22,parentDataProperty:"shape",rootData}))){
 vErrors = vErrors === null ? validate15.errors : vErrors.concat(validate15.errors);
 errors = vErrors.length;
 }
-var valid7 = _errs43 === errors;
+var valid8 = _errs50 === errors;
 }
 else {
-var valid7 = true;
+var valid8 = true;
 }
 }
 }
@@ -1623,8 +1691,8 @@ validate11.errors = [{instancePath:instancePath+"/outputs/" + i2,schemaPath:"#/p
 return false;
 }
 }
-var valid6 = _errs34 === errors;
-if(!valid6){
+var valid7 = _errs41 === errors;
+if(!valid7){
 break;
 }
 }
@@ -1634,87 +1702,87 @@ validate11.errors = [{instancePath:instancePath+"/outputs",schemaPath:"#/propert
 return false;
 }
 }
-var valid0 = _errs32 === errors;
+var valid0 = _errs39 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.states !== undefined){
-let data24 = data.states;
-const _errs44 = errors;
-if(errors === _errs44){
-if(Array.isArray(data24)){
-var valid10 = true;
-const len3 = data24.length;
+let data27 = data.states;
+const _errs51 = errors;
+if(errors === _errs51){
+if(Array.isArray(data27)){
+var valid11 = true;
+const len3 = data27.length;
 for(let i3=0; i3<len3; i3++){
-let data25 = data24[i3];
-const _errs46 = errors;
-if(errors === _errs46){
-if(data25 && typeof data25 == "object" && !Array.isArray(data25)){
-let missing4;
-if((((data25.name === undefined) && (missing4 = "name")) || ((data25.dtype === undefined) && (missing4 = "dtype"))) || ((data25.shape === undefined) && (missing4 = "shape"))){
-validate11.errors = [{instancePath:instancePath+"/states/" + i3,schemaPath:"#/properties/states/items/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
+let data28 = data27[i3];
+const _errs53 = errors;
+if(errors === _errs53){
+if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
+let missing5;
+if((((data28.name === undefined) && (missing5 = "name")) || ((data28.dtype === undefined) && (missing5 = "dtype"))) || ((data28.shape === undefined) && (missing5 = "shape"))){
+validate11.errors = [{instancePath:instancePath+"/states/" + i3,schemaPath:"#/properties/states/items/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'"}];
 return false;
 }
 else {
-if(data25.name !== undefined){
-const _errs48 = errors;
-if(typeof data25.name !== "string"){
+if(data28.name !== undefined){
+const _errs55 = errors;
+if(typeof data28.name !== "string"){
 validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/name",schemaPath:"#/properties/states/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid11 = _errs48 === errors;
+var valid12 = _errs55 === errors;
 }
 else {
-var valid11 = true;
+var valid12 = true;
 }
-if(valid11){
-if(data25.dtype !== undefined){
-let data27 = data25.dtype;
-const _errs50 = errors;
-if(!(((((data27 === "f32") || (data27 === "f16")) || (data27 === "bf16")) || (data27 === "i32")) || (data27 === "bool"))){
+if(valid12){
+if(data28.dtype !== undefined){
+let data30 = data28.dtype;
+const _errs57 = errors;
+if(!(((((data30 === "f32") || (data30 === "f16")) || (data30 === "bf16")) || (data30 === "i32")) || (data30 === "bool"))){
 validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/dtype",schemaPath:"#/definitions/dtype/enum",keyword:"enum",params:{allowedValues: schema18.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
-var valid11 = _errs50 === errors;
+var valid12 = _errs57 === errors;
 }
 else {
-var valid11 = true;
+var valid12 = true;
 }
-if(valid11){
-if(data25.shape !== undefined){
-const _errs52 = errors;
-if(!(validate15(data25.shape, {instancePath:instancePath+"/states/" + i3+"/shape",parentData:data25,parentDataProperty:"shape",rootData}))){
+if(valid12){
+if(data28.shape !== undefined){
+const _errs59 = errors;
+if(!(validate15(data28.shape, {instancePath:instancePath+"/states/" + i3+"/shape",parentData:data28,parentDataProperty:"shape",rootData}))){
 vErrors = vErrors === null ? validate15.errors : vErrors.concat(validate15.errors);
 errors = vErrors.length;
 }
-var valid11 = _errs52 === errors;
+var valid12 = _errs59 === errors;
 }
 else {
-var valid11 = true;
+var valid12 = true;
 }
-if(valid11){
-if(data25.axis !== undefined){
-let data29 = data25.axis;
-const _errs53 = errors;
-const _errs54 = errors;
-if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
+if(valid12){
+if(data28.axis !== undefined){
+let data32 = data28.axis;
+const _errs60 = errors;
+const _errs61 = errors;
+if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
 validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/axis",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs54){
-if((typeof data29 == "number") && (isFinite(data29))){
-if(data29 < 0 || isNaN(data29)){
+if(errors === _errs61){
+if((typeof data32 == "number") && (isFinite(data32))){
+if(data32 < 0 || isNaN(data32)){
 validate11.errors = [{instancePath:instancePath+"/states/" + i3+"/axis",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid11 = _errs53 === errors;
+var valid12 = _errs60 === errors;
 }
 else {
-var valid11 = true;
+var valid12 = true;
 }
 }
 }
@@ -1726,8 +1794,8 @@ validate11.errors = [{instancePath:instancePath+"/states/" + i3,schemaPath:"#/pr
 return false;
 }
 }
-var valid10 = _errs46 === errors;
-if(!valid10){
+var valid11 = _errs53 === errors;
+if(!valid11){
 break;
 }
 }
@@ -1737,128 +1805,128 @@ validate11.errors = [{instancePath:instancePath+"/states",schemaPath:"#/properti
 return false;
 }
 }
-var valid0 = _errs44 === errors;
+var valid0 = _errs51 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.role !== undefined){
-const _errs56 = errors;
+const _errs63 = errors;
 if(typeof data.role !== "string"){
 validate11.errors = [{instancePath:instancePath+"/role",schemaPath:"#/properties/role/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
-var valid0 = _errs56 === errors;
+var valid0 = _errs63 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.generation !== undefined){
-let data31 = data.generation;
-const _errs58 = errors;
-if(errors === _errs58){
-if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
-let missing5;
-if((data31.eos === undefined) && (missing5 = "eos")){
-validate11.errors = [{instancePath:instancePath+"/generation",schemaPath:"#/properties/generation/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'"}];
+let data34 = data.generation;
+const _errs65 = errors;
+if(errors === _errs65){
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+let missing6;
+if((data34.eos === undefined) && (missing6 = "eos")){
+validate11.errors = [{instancePath:instancePath+"/generation",schemaPath:"#/properties/generation/required",keyword:"required",params:{missingProperty: missing6},message:"must have required property '"+missing6+"'"}];
 return false;
 }
 else {
-if(data31.eos !== undefined){
-const _errs60 = errors;
-if(!(validate13(data31.eos, {instancePath:instancePath+"/generation/eos",parentData:data31,parentDataProperty:"eos",rootData}))){
+if(data34.eos !== undefined){
+const _errs67 = errors;
+if(!(validate13(data34.eos, {instancePath:instancePath+"/generation/eos",parentData:data34,parentDataProperty:"eos",rootData}))){
 vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
 errors = vErrors.length;
 }
-var valid14 = _errs60 === errors;
+var valid15 = _errs67 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.bos !== undefined){
-let data33 = data31.bos;
-const _errs61 = errors;
-const _errs62 = errors;
-if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
+if(valid15){
+if(data34.bos !== undefined){
+let data36 = data34.bos;
+const _errs68 = errors;
+const _errs69 = errors;
+if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
 validate11.errors = [{instancePath:instancePath+"/generation/bos",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs62){
-if((typeof data33 == "number") && (isFinite(data33))){
-if(data33 < 0 || isNaN(data33)){
+if(errors === _errs69){
+if((typeof data36 == "number") && (isFinite(data36))){
+if(data36 < 0 || isNaN(data36)){
 validate11.errors = [{instancePath:instancePath+"/generation/bos",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid14 = _errs61 === errors;
+var valid15 = _errs68 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.pad !== undefined){
-let data34 = data31.pad;
-const _errs64 = errors;
-const _errs65 = errors;
-if(!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))){
+if(valid15){
+if(data34.pad !== undefined){
+let data37 = data34.pad;
+const _errs71 = errors;
+const _errs72 = errors;
+if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
 validate11.errors = [{instancePath:instancePath+"/generation/pad",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs65){
-if((typeof data34 == "number") && (isFinite(data34))){
-if(data34 < 0 || isNaN(data34)){
+if(errors === _errs72){
+if((typeof data37 == "number") && (isFinite(data37))){
+if(data37 < 0 || isNaN(data37)){
 validate11.errors = [{instancePath:instancePath+"/generation/pad",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid14 = _errs64 === errors;
+var valid15 = _errs71 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.maxPositions !== undefined){
-let data35 = data31.maxPositions;
-const _errs67 = errors;
-const _errs68 = errors;
-if(!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))){
+if(valid15){
+if(data34.maxPositions !== undefined){
+let data38 = data34.maxPositions;
+const _errs74 = errors;
+const _errs75 = errors;
+if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
 validate11.errors = [{instancePath:instancePath+"/generation/maxPositions",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs68){
-if((typeof data35 == "number") && (isFinite(data35))){
-if(data35 < 0 || isNaN(data35)){
+if(errors === _errs75){
+if((typeof data38 == "number") && (isFinite(data38))){
+if(data38 < 0 || isNaN(data38)){
 validate11.errors = [{instancePath:instancePath+"/generation/maxPositions",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid14 = _errs67 === errors;
+var valid15 = _errs74 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.start !== undefined){
-let data36 = data31.start;
-const _errs70 = errors;
-if(errors === _errs70){
-if(Array.isArray(data36)){
-var valid18 = true;
-const len4 = data36.length;
+if(valid15){
+if(data34.start !== undefined){
+let data39 = data34.start;
+const _errs77 = errors;
+if(errors === _errs77){
+if(Array.isArray(data39)){
+var valid19 = true;
+const len4 = data39.length;
 for(let i4=0; i4<len4; i4++){
-let data37 = data36[i4];
-const _errs72 = errors;
-const _errs73 = errors;
-let valid19 = false;
-const _errs74 = errors;
-const _errs75 = errors;
-if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
+let data40 = data39[i4];
+const _errs79 = errors;
+const _errs80 = errors;
+let valid20 = false;
+const _errs81 = errors;
+const _errs82 = errors;
+if(!(((typeof data40 == "number") && (!(data40 % 1) && !isNaN(data40))) && (isFinite(data40)))){
 const err0 = {instancePath:instancePath+"/generation/start/" + i4,schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err0];
@@ -1868,9 +1936,9 @@ vErrors.push(err0);
 }
 errors++;
 }
-if(errors === _errs75){
-if((typeof data37 == "number") && (isFinite(data37))){
-if(data37 < 0 || isNaN(data37)){
+if(errors === _errs82){
+if((typeof data40 == "number") && (isFinite(data40))){
+if(data40 < 0 || isNaN(data40)){
 const err1 = {instancePath:instancePath+"/generation/start/" + i4,schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1];
@@ -1882,18 +1950,18 @@ errors++;
 }
 }
 }
-var _valid0 = _errs74 === errors;
-valid19 = valid19 || _valid0;
-if(!valid19){
-const _errs77 = errors;
-if(!(validate13(data37, {instancePath:instancePath+"/generation/start/" + i4,parentData:data36,parentDataProperty:i4,rootData}))){
+var _valid0 = _errs81 === errors;
+valid20 = valid20 || _valid0;
+if(!valid20){
+const _errs84 = errors;
+if(!(validate13(data40, {instancePath:instancePath+"/generation/start/" + i4,parentData:data39,parentDataProperty:i4,rootData}))){
 vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
 errors = vErrors.length;
 }
-var _valid0 = _errs77 === errors;
-valid19 = valid19 || _valid0;
+var _valid0 = _errs84 === errors;
+valid20 = valid20 || _valid0;
 }
-if(!valid19){
+if(!valid20){
 const err2 = {instancePath:instancePath+"/generation/start/" + i4,schemaPath:"#/properties/generation/properties/start/items/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
 if(vErrors === null){
 vErrors = [err2];
@@ -1906,18 +1974,18 @@ validate11.errors = vErrors;
 return false;
 }
 else {
-errors = _errs73;
+errors = _errs80;
 if(vErrors !== null){
-if(_errs73){
-vErrors.length = _errs73;
+if(_errs80){
+vErrors.length = _errs80;
 }
 else {
 vErrors = null;
 }
 }
 }
-var valid18 = _errs72 === errors;
-if(!valid18){
+var valid19 = _errs79 === errors;
+if(!valid19){
 break;
 }
 }
@@ -1927,78 +1995,78 @@ validate11.errors = [{instancePath:instancePath+"/generation/start",schemaPath:"
 return false;
 }
 }
-var valid14 = _errs70 === errors;
+var valid15 = _errs77 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.first !== undefined){
-let data38 = data31.first;
-const _errs78 = errors;
-const _errs79 = errors;
-if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
+if(valid15){
+if(data34.first !== undefined){
+let data41 = data34.first;
+const _errs85 = errors;
+const _errs86 = errors;
+if(!(((typeof data41 == "number") && (!(data41 % 1) && !isNaN(data41))) && (isFinite(data41)))){
 validate11.errors = [{instancePath:instancePath+"/generation/first",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs79){
-if((typeof data38 == "number") && (isFinite(data38))){
-if(data38 < 0 || isNaN(data38)){
+if(errors === _errs86){
+if((typeof data41 == "number") && (isFinite(data41))){
+if(data41 < 0 || isNaN(data41)){
 validate11.errors = [{instancePath:instancePath+"/generation/first",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid14 = _errs78 === errors;
+var valid15 = _errs85 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.last !== undefined){
-let data39 = data31.last;
-const _errs81 = errors;
-const _errs82 = errors;
-if(!(((typeof data39 == "number") && (!(data39 % 1) && !isNaN(data39))) && (isFinite(data39)))){
+if(valid15){
+if(data34.last !== undefined){
+let data42 = data34.last;
+const _errs88 = errors;
+const _errs89 = errors;
+if(!(((typeof data42 == "number") && (!(data42 % 1) && !isNaN(data42))) && (isFinite(data42)))){
 validate11.errors = [{instancePath:instancePath+"/generation/last",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
-if(errors === _errs82){
-if((typeof data39 == "number") && (isFinite(data39))){
-if(data39 < 0 || isNaN(data39)){
+if(errors === _errs89){
+if((typeof data42 == "number") && (isFinite(data42))){
+if(data42 < 0 || isNaN(data42)){
 validate11.errors = [{instancePath:instancePath+"/generation/last",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
 }
-var valid14 = _errs81 === errors;
+var valid15 = _errs88 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.barred !== undefined){
-const _errs84 = errors;
-if(!(validate13(data31.barred, {instancePath:instancePath+"/generation/barred",parentData:data31,parentDataProperty:"barred",rootData}))){
+if(valid15){
+if(data34.barred !== undefined){
+const _errs91 = errors;
+if(!(validate13(data34.barred, {instancePath:instancePath+"/generation/barred",parentData:data34,parentDataProperty:"barred",rootData}))){
 vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
 errors = vErrors.length;
 }
-var valid14 = _errs84 === errors;
+var valid15 = _errs91 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
-if(valid14){
-if(data31.barredFirst !== undefined){
-const _errs85 = errors;
-if(!(validate13(data31.barredFirst, {instancePath:instancePath+"/generation/barredFirst",parentData:data31,parentDataProperty:"barredFirst",rootData}))){
+if(valid15){
+if(data34.barredFirst !== undefined){
+const _errs92 = errors;
+if(!(validate13(data34.barredFirst, {instancePath:instancePath+"/generation/barredFirst",parentData:data34,parentDataProperty:"barredFirst",rootData}))){
 vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
 errors = vErrors.length;
 }
-var valid14 = _errs85 === errors;
+var valid15 = _errs92 === errors;
 }
 else {
-var valid14 = true;
+var valid15 = true;
 }
 }
 }
@@ -2015,39 +2083,39 @@ validate11.errors = [{instancePath:instancePath+"/generation",schemaPath:"#/prop
 return false;
 }
 }
-var valid0 = _errs58 === errors;
+var valid0 = _errs65 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.programs !== undefined){
-let data42 = data.programs;
-const _errs86 = errors;
-if(errors === _errs86){
-if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
-if(data42.webgpu !== undefined){
-const _errs88 = errors;
-if(!(validate30(data42.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data42,parentDataProperty:"webgpu",rootData}))){
+let data45 = data.programs;
+const _errs93 = errors;
+if(errors === _errs93){
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+if(data45.webgpu !== undefined){
+const _errs95 = errors;
+if(!(validate30(data45.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data45,parentDataProperty:"webgpu",rootData}))){
 vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
 errors = vErrors.length;
 }
-var valid23 = _errs88 === errors;
+var valid24 = _errs95 === errors;
 }
 else {
-var valid23 = true;
+var valid24 = true;
 }
-if(valid23){
-if(data42.cpu !== undefined){
-const _errs89 = errors;
-if(!(validate30(data42.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data42,parentDataProperty:"cpu",rootData}))){
+if(valid24){
+if(data45.cpu !== undefined){
+const _errs96 = errors;
+if(!(validate30(data45.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data45,parentDataProperty:"cpu",rootData}))){
 vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
 errors = vErrors.length;
 }
-var valid23 = _errs89 === errors;
+var valid24 = _errs96 === errors;
 }
 else {
-var valid23 = true;
+var valid24 = true;
 }
 }
 }
@@ -2056,7 +2124,7 @@ validate11.errors = [{instancePath:instancePath+"/programs",schemaPath:"#/proper
 return false;
 }
 }
-var valid0 = _errs86 === errors;
+var valid0 = _errs93 === errors;
 }
 else {
 var valid0 = true;

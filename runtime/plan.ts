@@ -56,9 +56,11 @@ export interface PlanInput {
   readonly shape: readonly Dim[];
   /**
    * How it is made when the caller does not give it: `arange` counts from P along the last axis, `ones` fills.
-   * `maskShape` inputs cover T = P + S columns.
+   * `absent` is -1. `maskShape` inputs cover T = P + S columns.
    */
-  readonly default?: "arange" | "ones" | "zeros";
+  readonly default?: "arange" | "ones" | "zeros" | "absent";
+  /** Set for the input that says which rows are virtual tokens, -1 for none: how many adapters add, and to which dim. */
+  readonly adds?: { readonly rows: number; readonly dim: string };
   /** What its values can be; set for inputs that the program declares. */
   readonly domain?: InputDomain;
 }

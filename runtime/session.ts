@@ -215,7 +215,9 @@ class OpenSession implements Session {
     this.#requireWriter();
     const names = tokenInputs(this.#plan);
     const begins = hasEncoder(this.#plan) && inputs[names.ids] === undefined;
-    const { [names.ids]: ids, [names.mask]: mask, [names.positions]: _, ...more } = begins ? { ...inputs } as Record<string, Tensor> : completeInputs(this.#plan, inputs, 0);
+    const { [names.ids]: ids, [names.mask]: mask, [names.positions]: _, ...more } = begins ? { ...inputs } as Record<string, Tensor> : completeInputs(this.#plan, inputs, 0, false);
+    // The loop adds virtual tokens itself.
+    for (const i of this.#plan.inputs) if (i.adds) delete more[i.name];
     if (!begins && !ids) throw new RuntimeFailure("A0706", { input: names.ids, given: Object.keys(inputs) });
     const rows = ids ? rowsOf(ids) : await decoderStart({ plan: this.#plan, executable: this.#executable }, more, batchOf(more), signal);
     const out = rows.map((r) => [...r]);
@@ -260,8 +262,12 @@ class OpenSession implements Session {
     const width = windows[0]!.length;
     const input: Tensor = { dtype: "i32", shape: [windows.length, width], data: Int32Array.from(windows.flat()) };
     const logits = (await this.run({ ...inputs, input_ids: input }, { outputs: ["logits"], signal }))["logits"]!;
-    const vocabulary = logits.shape[2]!;
-    const row = (b: number, s: number): Float32Array => (logits.data as Float32Array).subarray((b * width + s) * vocabulary, (b * width + s + 1) * vocabulary);
+    const vocabulary = logits.shape[2]!, rows = logits.shape[1]!;
+    // Rows of virtual tokens come first.
+    const row = (b: number, s: number): Float32Array => {
+      const at = (b * rows + rows - width + s) * vocabulary;
+      return (logits.data as Float32Array).subarray(at, at + vocabulary);
+    };
     return windows.map((w, b) => Float64Array.from(w.slice(1), (token, s) => logProbability(row(b, s), token)));
   }
 

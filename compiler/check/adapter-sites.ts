@@ -11,6 +11,7 @@ import { closeNames } from "../diagnostics/suggest.ts";
 import type { Expr } from "../syntax/ast.ts";
 import { FormatFault, truthy, type Datum, type FormatReader, type FormatScope } from "./adapter-format.ts";
 import { modulesOf, type Base, type ModuleInstance } from "./values.ts";
+import { kindSites } from "./kind-sites.ts";
 import { isLinearMap, isTable } from "./method-binding.ts";
 
 /** A module, and the path its tensors have in the files: that of the module whose parameters it shares, if any. */
@@ -62,7 +63,8 @@ class SiteFinder {
   places(e: Expr): readonly SitePlace[] | undefined {
     if (e.kind === "Parenthesized") return this.places(e.of);
     if (e.kind === "If") return this.places(truthy(this.reader.evaluate(e.condition, this.scope)) ? e.then : e.otherwise);
-    if (e.kind === "Call" && e.callee.kind === "Ref" && e.callee.name === "model") return [{ module: this.base.root, site: "" }];
+    const byKind = kindSites(e, this.base.root, (x) => this.reader.evaluate(x, this.scope));
+    if (byKind) return byKind.map((module) => ({ module, site: module.key }));
     const [first] = e.kind === "Call" ? e.args : [];
     if (e.kind !== "Call" || e.callee.kind !== "Ref" || !first) throw new FormatFault(e.span, "does not name modules");
     switch (e.callee.name) {

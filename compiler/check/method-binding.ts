@@ -54,6 +54,12 @@ export function binderText(binder: Binder): string {
 export function isKind(m: ModuleInstance, binder: Binder): boolean {
   if (binder.type.kind !== "NamedType") return false;
   if (hasArrow(binder)) return linearDims(m) !== undefined;
-  const kind = binder.type.name.text, role = m.declared?.declaration.role;
-  return kind === "Hidden" || kind === "Module" || kind === "Model" || kind === kindOfModule(m) || (role?.kind === "NamedType" && role.name.text === kind);
+  const kind = binder.type.name.text;
+  return kind === "Hidden" || kind === "Module" || kind === "Model" || hasKind(m, kind);
+}
+
+/** Is a module declared under this name or in this role? */
+export function hasKind(m: ModuleInstance, kind: string): boolean {
+  const role = m.declared?.declaration.role;
+  return kind === kindOfModule(m) || (role?.kind === "NamedType" && role.name.text === kind);
 }

@@ -30,6 +30,12 @@ export interface BoundPort {
   readonly dims: ReadonlyMap<string, WDim>;
 }
 
+/** Names of the parts of ports that every architecture has alike, whatever its rule calls the values. */
+const usualParts: Readonly<Record<string, readonly string[]>> = { context: ["keys", "values"] };
+
+/** The names of a port's parts; `written` are those of the list in the rule. */
+export const partNames = (port: string, written: readonly string[]): readonly string[] => usualParts[port] ?? written;
+
 /** Why a binder does not fit where it is placed. */
 export type Misfit =
   | { readonly misfit: "kind" }

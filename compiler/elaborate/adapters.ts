@@ -26,6 +26,7 @@ import type { RequestInputs } from "./request-inputs.ts";
 import { composeParts } from "./parts.ts";
 import { resultNames, SettledPorts } from "./settled.ts";
 import { modelPort } from "./statements.ts";
+import { VirtualTokens } from "./virtual-tokens.ts";
 
 /** Tensors that stand in for parameters during one run of a forward rule. */
 export type Overrides = ReadonlyMap<ParamInstance, TensorVal>;
@@ -48,6 +49,8 @@ export interface Elaborator extends MergeRunner {
 export class AdapterPlacement implements Placement {
   private readonly touched = new Set<ModuleInstance>();
   private readonly consts = new Map<NodeId, boolean>();
+  /** Inputs that say which rows are those that adapters add. */
+  readonly virtual: VirtualTokens;
   private readonly refused = new Set<Term>();
   private readonly changes = new Map<string, MergedChange | undefined>();
   private readonly ports: SettledPorts;
@@ -66,6 +69,7 @@ export class AdapterPlacement implements Placement {
       for (const r of adapter.replacements) this.touched.add(r.module);
     }
     this.ports = new SettledPorts(elaborator);
+    this.virtual = new VirtualTokens(elaborator.builder);
   }
 
   /** Must the rules run again, for an adapter read what came later? */
@@ -145,7 +149,10 @@ export class AdapterPlacement implements Placement {
   /** A value after what is placed on its port. */
   private composed(module: ModuleInstance, port: string, value: TensorVal): Value {
     if (!this.acts(module, port)) return value;
-    return { ...value, node: composeAt(this.term, { module, port, input: value.node, value: value.node, replaced: () => undefined, map: () => undefined }, this.evaluator()) };
+    let added: readonly NodeId[] = [];
+    const rows = port === "tokens" ? { rows: (nodes: readonly NodeId[]) => void (added = nodes) } : {};
+    const node = composeAt(this.term, { module, port, input: value.node, value: value.node, replaced: () => undefined, map: () => undefined, ...rows }, this.evaluator());
+    return { ...value, node: added.length > 0 ? this.virtual.entered(node, added) : node };
   }
 
   /** Equations for the model around a site, `model.positions = ...`: each acts once for an adapter, however many sites it has. */

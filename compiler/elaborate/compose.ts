@@ -6,11 +6,12 @@
  * the weight is decided by a pass.
  */
 import type { GraphBuilder } from "../../ir/build.ts";
+import { compareEqual, print } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import { sameShape, showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Expr } from "../syntax/ast.ts";
+import type { Expr, ExprOf } from "../syntax/ast.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import { bindsMap, bindsParams } from "../check/method-binding.ts";
@@ -54,6 +55,8 @@ export interface MapState {
 export interface PortState {
   readonly value: Combination;
   readonly map: MapState | undefined;
+  /** Rows that are added before those of the value, `[n, D]` each, the first in front. */
+  readonly added?: readonly NodeId[];
   /** Stored parameters that were set, by name. */
   readonly stored?: ReadonlyMap<string, TensorVal>;
 }
@@ -74,6 +77,8 @@ export interface PortSite extends PortPlace {
   readonly input: NodeId;
   /** Its unadapted value. */
   readonly value: NodeId;
+  /** Takes rows that are added in front; absent at ports that take none. */
+  rows?(added: readonly NodeId[]): void;
   /** The value with an adapter's replacements of parameters in place, when it has some here. */
   replaced(adapter: PlacedAdapter): NodeId | undefined;
   /** Absent where a port is no module's output. */
@@ -241,9 +246,11 @@ export class MethodRun {
 
   /** `y = E(y)` */
   private setValue(e: Expr): void {
+    if (this.site.rows && e.kind === "Join") return this.addRows(e);
     const { builder: b, diagnostics } = this.evaluator;
     const node = this.node(e);
     if (node === undefined) return;
+    if (this.state.added?.length) return this.cannot(e, "Rows were added here before; place this adapter first.");
     const shape = b.shapeOf(node), want = b.shapeOf(this.site.value);
     if (!sameShape(shape, want))
       return diagnostics.report("A0310", { at: e.span, label: "this changes the shape of the port", expected: showShape(want), found: showShape(shape), declared: this.placed.method.declaration.on.span });
@@ -251,6 +258,22 @@ export class MethodRun {
     const lost = { adapter: this.adapter.name, because: e.span };
     const pushed = once(() => this.pushedMap(e, before));
     this.state = { ...before, value: single(node), map: { weight: () => pushed()?.weight, bias: () => pushed()?.bias, lost: before.map?.lost ?? lost } };
+  }
+
+  /** `t = [P; t]` where tokens enter: rows before the real ones. */
+  private addRows(e: ExprOf<"Join">): void {
+    const { builder: b, diagnostics } = this.evaluator;
+    const { on } = this.placed.method.declaration;
+    const last = e.items.at(-1);
+    const rows = e.items.slice(0, -1).map((i) => this.evaluate(i));
+    if (rows.some((r) => r.kind === "poison")) return;
+    const nodes = rows.flatMap((r) => (r.kind === "tensor" && r.dims.length === 2 ? [r.node] : []));
+    if (last?.kind !== "Ref" || last.name !== on.name.text || nodes.length !== rows.length)
+      return this.cannot(e, `Rows are added before the real ones: \`${on.name.text} = [P; ${on.name.text}]\` with \`P\` of shape \`[n, D]\`.`);
+    const width = b.shapeOf(this.site.value).at(-1)!;
+    const other = nodes.find((n) => compareEqual(b.shapeOf(n)[1]!, width) === "no");
+    if (other !== undefined) return diagnostics.report("A0207", { at: e.span, expected: print(width), found: print(b.shapeOf(other)[1]!), because: on.span });
+    this.state = { ...this.state, added: [...nodes, ...(this.state.added ?? [])] };
   }
 
   /**

@@ -19,6 +19,7 @@ export function composeAt(term: Term, site: PortSite, evaluator: BodyEvaluator):
   const composer = new Composer(site, evaluator);
   const before = composer.initial();
   const after = composer.denote(term, before, wholePort);
+  if (after.added && after.added.length > 0) site.rows?.(after.added);
   return after === before ? site.value : total(evaluator.builder, after.value, (n) => evaluator.isConst(n), site.value);
 }
 
@@ -87,7 +88,7 @@ class Composer {
   /** `base y + sum of weight (E(y) - y)`, on the value and on the map. */
   private mixed(state: PortState, base: Weight, parts: readonly Part[], at: Span): PortState {
     const acting = parts.filter((p) => p.of !== state);
-    if (acting.length === 0) return state;
+    if (acting.length === 0 || this.lengthsDiffer(state, acting.map((p) => p.of), at)) return state;
     const lost = acting.map((p) => p.of.map?.lost).find((l) => l !== undefined);
     const { site } = this;
     const map = (pick: (s: PortState) => Combination | undefined) => once((): Combination | undefined => {
@@ -122,6 +123,14 @@ class Composer {
     return node !== undefined && this.evaluator.builder.rankOf(node) > 0;
   }
 
+  /** Did a member add rows? Then the members have no sum and no rows in common; reported. */
+  private lengthsDiffer(state: PortState, members: readonly PortState[], at: Span): boolean {
+    const differ = members.some((m) => m.added !== state.added);
+    const { module, port } = this.site;
+    if (differ) this.evaluator.diagnostics.report("A0333", { at, term: at.file.text.slice(at.start, at.end), port, site: module.path || "the base" });
+    return differ;
+  }
+
   private adapter(adapter: PlacedAdapter, state: PortState): PortState {
     const { module, port } = this.site;
     const replaced = port === "output" ? this.site.replaced(adapter) : undefined;
@@ -134,7 +143,7 @@ class Composer {
     const parts = this.segments.cut(term, place);
     if (!parts) return state;
     const states = term.members.map((m, i) => this.denote(m, state, parts[i]!));
-    if (states.every((s) => s === state)) return state;
+    if (states.every((s) => s === state) || this.lengthsDiffer(state, states, term.span)) return state;
     const node = (s: PortState): NodeId => total(this.evaluator.builder, s.value, (n) => this.evaluator.isConst(n), this.site.value);
     const value = this.segments.join(term.along, place, node(state), states.map((s, i) => ({ value: node(s), place: parts[i]! })));
     const by = states.findIndex((s) => s !== state);

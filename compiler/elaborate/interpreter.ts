@@ -11,6 +11,7 @@ import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Block, Expr, ExprOf, Param, Statement, TypeExpr } from "../syntax/ast.ts";
 import { matchArguments } from "../check/arguments.ts";
+import { partNames } from "../check/ports.ts";
 import { Scope } from "../check/scope.ts";
 import {
   bool, describe, float, int, list, none, poison, show, text, type Declared, type ModuleInstance, type ParamInstance, type TensorVal, type Value,
@@ -387,7 +388,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
     if (s.word.text !== "port") return this.diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "forward rule", candidates: ["port"] });
     if (name === undefined || !s.value || s.operands.length !== 1) return this.diagnostics.report("A0115", { at: s.span, label: "a port is a name and a value", help: "write `port q = ...`" });
     const value = this.evaluate(s.value, scope);
-    const parts = s.value.kind === "List" ? s.value.items.map((i) => (i.kind === "Ref" ? i.name : "")) : [];
+    const parts = value.kind === "list" ? partNames(name, s.value.kind === "List" ? s.value.items.map((i) => (i.kind === "Ref" ? i.name : "")) : []) : [];
     scope.set(name, this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, parts) : value);
   }
 

@@ -23,7 +23,7 @@ import { RequestInputs } from "./request-inputs.ts";
 import { StateNames } from "./state-names.ts";
 
 /** An input as the plan lists it. */
-export interface ModelInput { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly default?: "arange" | "ones" | "zeros"; readonly domain?: InputDomain }
+export interface ModelInput { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly default?: "arange" | "ones" | "zeros" | "absent"; readonly adds?: { readonly rows: number; readonly dim: string }; readonly domain?: InputDomain }
 export interface ElaboratedModel { readonly graph: Graph; readonly inputs: readonly ModelInput[]; readonly role: string }
 
 /** The name of the dim that counts rows in the states. */
@@ -39,12 +39,14 @@ interface Shared {
   readonly request: RequestInputs;
   readonly names: StateNames;
   readonly inputs: Map<string, ModelInput>;
+  /** The rows that adapters add in each model, as text: models of one graph have the same. */
+  readonly added: Set<string>;
 }
 
 /** Undefined after a report. `place` replaces what the model's adapters do. */
 export function elaborateModel(model: ModelTerm, diagnostics: Diagnostics, place?: PlacementOf): ElaboratedModel | undefined {
   const builder = new GraphBuilder();
-  const shared: Shared = { builder, diagnostics, request: new RequestInputs(builder, diagnostics), names: new StateNames(), inputs: new Map() };
+  const shared: Shared = { builder, diagnostics, request: new RequestInputs(builder, diagnostics), names: new StateNames(), inputs: new Map(), added: new Set() };
   const outputs = outputsOf(model, shared, place);
   if (!outputs) return undefined;
   const role = baseOf(model).architecture.declaration.role;
@@ -66,7 +68,7 @@ function outputsOf(model: ModelTerm, shared: Shared, place?: PlacementOf): reado
   return combinedOutputs(model, members, shared);
 }
 
-function runAdapted(model: ComposedModel, { builder, diagnostics, request, names, inputs }: Shared, place?: PlacementOf): readonly GraphOutput[] | undefined {
+function runAdapted(model: ComposedModel, { builder, diagnostics, request, names, inputs, added }: Shared, place?: PlacementOf): readonly GraphOutput[] | undefined {
   const { root, architecture } = model.base;
   const rule = architecture.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
   if (rule?.kind !== "ForwardStmt") {
@@ -99,6 +101,14 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
     }
     interpreter.again();
     result = interpreter.callWith(root, values, model.span);
+  }
+  const virtual = adapted?.virtual.inputs ?? [];
+  for (const i of virtual) inputs.set(i.name, i);
+  added.add(virtual.map((i) => `${i.adds!.rows} of ${i.adds!.dim}`).join(", ") || "none");
+  if (added.size > 1) {
+    const [left, right] = [...added] as [string, string];
+    diagnostics.report("A0354", { at: model.span, what: "number of virtual tokens", left, right });
+    return undefined;
   }
   const results = rule.results.length === 1 ? [result] : result.kind === "list" ? result.items : [];
   const outputs: GraphOutput[] = [];

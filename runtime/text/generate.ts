@@ -5,6 +5,7 @@
  * them alone is computed at the first.
  */
 import type { Executable, StateHandle, Tensor } from "../device.ts";
+import { addedRows } from "../added-rows.ts";
 import { RuntimeFailure } from "../errors.ts";
 import type { ModelPlan } from "../plan.ts";
 import { completeInputs } from "../inputs.ts";
@@ -73,11 +74,12 @@ export async function* tokenLoop(
   if (width === 0) throw new RuntimeFailure("A0714", { option: "prompt", found: "an empty prompt", expected: "at least one token" });
   const lengths = mask.map((m) => m.reduce((a, b) => a + b, 0));
   const longest = Math.max(...lengths);
-  if (longest > limit) throw new RuntimeFailure("A0715", { tokens: longest, limit });
+  const virtual = addedRows(plan);
+  if (longest + virtual > limit) throw new RuntimeFailure("A0715", { tokens: longest + virtual, limit });
 
   const seen = prompts.map((p) => new Set(p));
   const finished = new Array<boolean>(batch).fill(false);
-  const state = executable.newState(batch, Math.min(width + budget, width + 1024));
+  const state = executable.newState(batch, virtual + Math.min(width + budget, width + 1024));
   try {
     let next = ids.flat();
     let columns = width;
@@ -94,13 +96,13 @@ export async function* tokenLoop(
           next.push(pad);
           continue;
         }
-        const isLast = step + 1 === budget || lengths[row]! + 1 >= limit;
+        const isLast = step + 1 === budget || lengths[row]! + virtual + 1 >= limit;
         const scores = constrained(rowOf(logits, row), plan.generation, { step, prompt: width, isLast, eos });
         const token = chooseToken(scores, seen[row]!, options, row, step);
         seen[row]!.add(token);
         next.push(token);
         lengths[row]!++;
-        const finish: FinishReason | undefined = eos.has(token) ? "eos" : step + 1 === budget ? "length" : lengths[row]! >= limit ? "positions" : undefined;
+        const finish: FinishReason | undefined = eos.has(token) ? "eos" : step + 1 === budget ? "length" : lengths[row]! + virtual >= limit ? "positions" : undefined;
         yield finish ? { row, token, finish } : { row, token };
         if (finish || control.ended?.(row)) finished[row] = true;
       }

@@ -43,7 +43,10 @@ export function goldenCases(root: string): readonly GoldenCase[] {
     const dir = join(root, "peft", name), own = join(import.meta.dirname, "../golden/peft", `${name}.adapt`);
     if (existsSync(own)) return [{ name, dir, bases, spec: readFileSync(own, "utf8").replaceAll("${CASE}", dir).replaceAll("${BASES}", bases) }];
     const c = JSON.parse(readFileSync(join(dir, "case.json"), "utf8")) as { base: string; adapters: string[]; operation?: string };
-    if (c.operation || c.adapters.length > 1) return [];
+    if (c.operation || c.adapters.length > 1 || !existsSync(join(bases, c.base))) return [];
+    // What the runtime makes of a call (virtual tokens) and outputs without a row for each token are for the golden tests.
+    const shape = (file: string, tensor: string): readonly number[] => readTensors(join(dir, file)).get(tensor)?.shape ?? [];
+    if (shape("expected.safetensors", "logits")[1] !== shape("inputs.safetensors", "input_ids")[1]) return [];
     return [{ name, dir, bases, spec: initText(join(bases, c.base), c.adapters.map((a) => ({ name: a, path: join(dir, "adapters", a) }))) }];
   });
 }
