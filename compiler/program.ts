@@ -2,8 +2,9 @@
 import type { CheckpointHeader, Host } from "../formats/checkpoint.ts";
 import type { Span } from "./base/source.ts";
 import { Diagnostics } from "./diagnostics/diagnostic.ts";
-import type { DeclarationOf, Expr, StringLit } from "./syntax/ast.ts";
-import { openBase } from "./check/bases.ts";
+import type { DeclarationOf, Expr, ExprOf, StringLit } from "./syntax/ast.ts";
+import { matchArguments } from "./check/arguments.ts";
+import { builtBase, openBase, type BaseContext } from "./check/bases.ts";
 import { Checkpoints } from "./check/checkpoints.ts";
 import { inputOf, type ProgramInput } from "./check/inputs.ts";
 import { modelTerm } from "./check/model-reader.ts";
@@ -159,6 +160,7 @@ class ProgramChecker {
       return own && mergedBase(definition, own, this.diagnostics);
     }
     const path = d.value.kind === "Call" ? pretrainedPath(d.value) : undefined;
+    if (!path && d.value.kind === "From") return this.built(d.name.text, d.value, home);
     if (!path) {
       this.diagnostics.report("A0109", { at: d.value.span, what: d.value.kind === "Of" || d.value.kind === "RelativeTo" ? "a merge of bases" : "a base like this", ...(d.value.kind === "Call" ? { help: 'write `pretrained("./directory")`' } : {}) });
       return undefined;
@@ -167,11 +169,40 @@ class ProgramChecker {
   }
 
   private opened(name: string, span: Span, path: string): Base | undefined {
-    return openBase(name, { kind: "String", value: path, span }, {
+    return openBase(name, { kind: "String", value: path, span }, this.baseContext());
+  }
+
+  /** `Architecture(args) from "file"`: a base of tensors that have no config. */
+  private built(name: string, value: ExprOf<"From">, home: Scope): Base | undefined {
+    const call = value.what, found = call.kind === "Call" && call.callee.kind === "Ref" ? home.lookup(call.callee.name) : undefined;
+    if (call.kind !== "Call" || found?.kind !== "declared" || found.declared.declaration.kind !== "Architecture") {
+      this.diagnostics.report("A0109", { at: value.span, what: "a base like this", help: 'write `pretrained("./directory")`, or an architecture with its arguments' });
+      return undefined;
+    }
+    const architecture = found.declared as Declared<"Architecture">;
+    const { params, name: own } = architecture.declaration;
+    const given = call.args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: this.interpreter.evaluate(a.value, home), span: a.span }));
+    const matched = given.some((g) => g.value.kind === "poison") ? undefined : matchArguments(own.text, params, given, own.span, this.diagnostics);
+    if (!matched) return undefined;
+    const scope = new Scope(architecture.home);
+    for (const p of params) {
+      const arg = matched.get(p.name.text) ?? (p.default && this.interpreter.evaluate(p.default, scope));
+      if (!arg) {
+        this.diagnostics.report("A0201", { at: call.span, name: p.name.text, callee: own.text, declared: p.span });
+        return undefined;
+      }
+      scope.set(p.name.text, arg);
+    }
+    const args = new Map(params.map((p) => [p.name.text, scope.lookup(p.name.text)!]));
+    return builtBase(name, architecture, args, value.path, this.baseContext());
+  }
+
+  private baseContext(): BaseContext {
+    return {
       diagnostics: this.diagnostics, architectures: declarationsOf(this.library, "Architecture"),
       checkpoint: (p) => this.checkpoint(p, "base"),
       evaluate: (e, scope) => this.interpreter.evaluate(e, scope), condition: (e, scope) => this.interpreter.condition(e, scope),
-    });
+    };
   }
 
   private merging(home: Scope): MergingContext {
@@ -285,7 +316,7 @@ function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): rea
   const kind = d.kind === "Base" ? "base" : "adapter";
   const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
   const visit = (e: Expr): void => {
-    if (e.kind === "From") out.push({ path: e.path, kind: "adapter" });
+    if (e.kind === "From") out.push({ path: e.path, kind });
     if (e.kind === "From" || e.kind === "On") visit(e.what);
     if (e.kind === "Parenthesized") visit(e.of);
     const path = e.kind === "Call" ? pretrainedPath(e) : undefined;

@@ -10,7 +10,7 @@ import type { Span } from "../base/source.ts";
 import type { DeclarationOf, StringLit } from "../syntax/ast.ts";
 import { readConfig, type StaticEvaluator } from "./configs.ts";
 import { TreeBuilder } from "./tree.ts";
-import { modulesOf, type Base, type Declared, type ModuleInstance, type ParamInstance, type RecordVal } from "./values.ts";
+import { modulesOf, type Base, type Declared, type ModuleInstance, type ParamInstance, type RecordVal, type Value } from "./values.ts";
 
 export interface BaseContext extends StaticEvaluator {
   /** Architectures in reach, those of the program first. */
@@ -33,6 +33,15 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   if (!root) return undefined;
   const stored = checkHeader(root, header, architecture, at, context);
   return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };
+}
+
+/** A base whose architecture and arguments stand in the text, `Block(width: 64) from "file"`; undefined after a report. */
+export function builtBase(name: string, architecture: Declared<"Architecture">, args: ReadonlyMap<string, Value>, path: StringLit, context: BaseContext): Base | undefined {
+  const header = context.checkpoint(path, "base");
+  const names = header && tensorNames(architecture.declaration, header.tensors);
+  const root = header && names && new TreeBuilder(name, context, names, [...header.tensors.keys()]).architecture(architecture, args);
+  const stored = header && root && checkHeader(root, header, architecture, path.span, context);
+  return stored && { name, header, path: path.value, architecture, config: { fields: args }, root: stored, because: path.span };
 }
 
 function architectureFor(config: Readonly<Record<string, unknown>>, at: Span, context: BaseContext): Declared<"Architecture"> | undefined {

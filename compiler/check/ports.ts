@@ -6,7 +6,7 @@
  * names (`port context = [keys, values]`). Which there are, and their shapes, is seen in one run of the base.
  */
 import type { NodeId } from "../../ir/graph.ts";
-import type { Binder, Name } from "../syntax/ast.ts";
+import type { Binder, Expr, Name } from "../syntax/ast.ts";
 import { bindsParams, hasArrow, isKind, linearDims } from "./method-binding.ts";
 import { modulesOf, type ModuleInstance, type WDim } from "./values.ts";
 
@@ -33,8 +33,9 @@ export interface BoundPort {
 /** Names of the parts of ports that every architecture has alike, whatever its rule calls the values. */
 const usualParts: Readonly<Record<string, readonly string[]>> = { context: ["keys", "values"] };
 
-/** The names of a port's parts; `written` are those of the list in the rule. */
-export const partNames = (port: string, written: readonly string[]): readonly string[] => usualParts[port] ?? written;
+/** The names of a port's parts; otherwise those that the list in the rule is written with. */
+export const partNames = (port: string, value: Expr): readonly string[] =>
+  usualParts[port] ?? (value.kind === "List" ? value.items.map((i) => (i.kind === "Ref" ? i.name : "")) : []);
 
 /** Why a binder does not fit where it is placed. */
 export type Misfit =

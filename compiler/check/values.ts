@@ -112,7 +112,8 @@ export interface Base {
   readonly header: CheckpointHeader;
   readonly path: string;
   readonly architecture: Declared<"Architecture">;
-  readonly config: RecordVal;
+  /** What its config says, or the text in its place. */
+  readonly config: { readonly fields: ReadonlyMap<string, Value> };
   readonly root: ModuleInstance;
   /** The string with the directory. */
   readonly because: Span;

@@ -388,8 +388,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
     if (s.word.text !== "port") return this.diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "forward rule", candidates: ["port"] });
     if (name === undefined || !s.value || s.operands.length !== 1) return this.diagnostics.report("A0115", { at: s.span, label: "a port is a name and a value", help: "write `port q = ...`" });
     const value = this.evaluate(s.value, scope);
-    const parts = value.kind === "list" ? partNames(name, s.value.kind === "List" ? s.value.items.map((i) => (i.kind === "Ref" ? i.name : "")) : []) : [];
-    scope.set(name, this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, parts) : value);
+    scope.set(name, this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, value.kind === "list" ? partNames(name, s.value) : []) : value);
   }
 
   /** False after a report when the condition does not hold. */

@@ -57,7 +57,7 @@ export function fakeBase(name = "smol", { layers, width, inner, vocab }: Sizes =
   add(root, "Linear", "lm_head", [width, vocab]);
   return {
     name, header: header({}, {}, `/models/${name}`, { "config.json": { model_type: "llama" } }), path: `/models/${name}`,
-    architecture: declared("Tiny") as Declared<"Architecture">, config: { kind: "record", type: declared("Tiny") as never, fields: new Map(), because: here }, root, because: here,
+    architecture: declared("Tiny") as Declared<"Architecture">, config: { fields: new Map() }, root, because: here,
   };
 }
 

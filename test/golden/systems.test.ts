@@ -1,0 +1,14 @@
+/** The systems of examples/systems/ are the specs that the golden cases run, on the files of this repository. */
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test } from "vitest";
+import { format } from "../../compiler/index.ts";
+
+const examples = resolve(import.meta.dirname, "../../examples/systems"), specs = join(import.meta.dirname, "systems");
+const names = readdirSync(examples).filter((f) => f.endsWith(".adapt") && existsSync(join(specs, f)));
+
+test.each(names)("%s", (file) => {
+  const at = `../../test/fixtures/golden/systems/${file.slice(0, -".adapt".length)}`;
+  const spec = readFileSync(join(specs, file), "utf8").replaceAll("${BASES}", "../../test/fixtures/golden/bases").replaceAll("${CASE}", at);
+  expect(readFileSync(join(examples, file), "utf8")).toBe(format({ name: file, text: spec }).value);
+});
