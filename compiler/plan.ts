@@ -25,6 +25,7 @@ export function assemblePlan(program: Program, models: readonly PlannedModel[]):
   const sources = Object.fromEntries([
     ...program.bases.filter((b) => used.has(b.name) || bases.has(b.name)).map((b) => [b.name, sourceOf(b.header, "base")] as const),
     ...program.adapters.filter((a) => used.has(a.source)).map((a) => [a.source, sourceOf(a.header, "adapter")] as const),
+    ...[...program.files].filter(([name]) => used.has(name)).map(([name, header]) => [name, sourceOf(header, "adapter")] as const),
   ]);
   return { version: planVersion, compiler: `${manifest.name} ${manifest.version}`, models: Object.fromEntries(models.map((m) => [m.name, planned(m)])), sources };
 }

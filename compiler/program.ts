@@ -12,9 +12,10 @@ import { adaptersOfModel, type ModelTerm } from "./check/models.ts";
 import { mergeOf, mergeParts, type MergingContext } from "./check/merging.ts";
 import { mergedAdapter, mergedBase } from "./merged-parts.ts";
 import { checkNames } from "./check/names.ts";
-import type { Part } from "./check/parts.ts";
+import { declaredOf, type Part } from "./check/parts.ts";
 import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
 import type { ModulePorts } from "./check/ports.ts";
+import { bindRouter, readRouter, type Router, type RouterContext } from "./check/routers.ts";
 import { Scope } from "./check/scope.ts";
 import { TreeBuilder } from "./check/tree.ts";
 import { describe, type Base, type Declared, type ModuleInstance } from "./check/values.ts";
@@ -30,6 +31,8 @@ export interface Program {
   readonly bases: readonly Base[];
   readonly adapters: readonly PlacedAdapter[];
   readonly models: readonly ExportedModel[];
+  /** Files of routers, by the name under which the graph's params refer to them. */
+  readonly files: ReadonlyMap<string, CheckpointHeader>;
 }
 
 /** Reads and checks a program; undefined when the entry file cannot be read. */
@@ -64,7 +67,7 @@ class ProgramChecker {
     for (const u of this.library.own) for (const d of u.file.declarations) checkNames(d, u.scope, this.diagnostics);
     const bases: Base[] = [], adapters: PlacedAdapter[] = [], models: ExportedModel[] = [];
     for (const d of declarations) {
-      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model" && d.kind !== "Input") {
+      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model" && d.kind !== "Input" && d.kind !== "RouterInstance") {
         this.notYet(d);
         continue;
       }
@@ -83,12 +86,13 @@ class ProgramChecker {
       if (d.kind === "Adapter" && part?.kind === "adapter" && !d.exported && !this.used.has(part.adapter)) this.diagnostics.report("A0110", { at: d.name.span, name: d.name.text });
     }
     this.unusedImports();
-    return { library: this.library, bases, adapters, models };
+    const files = new Map([...this.known.values()].flatMap((p) => (p.kind === "router" && p.router.file ? [[p.router.name, p.router.file.header] as const] : [])));
+    return { library: this.library, bases, adapters, models, files };
   }
 
   /** Constructs that are read and cannot be built yet. */
   private notYet(d: Library["entry"]["file"]["declarations"][number]): void {
-    const what: Partial<Record<typeof d.kind, string>> = { Let: "a `let` of a program", RouterInstance: "a router", GeneratorInstance: "a generator" };
+    const what: Partial<Record<typeof d.kind, string>> = { Let: "a `let` of a program", GeneratorInstance: "a generator" };
     const text = what[d.kind];
     if (text) this.diagnostics.report("A0109", { at: d.name.span, what: text });
   }
@@ -134,7 +138,9 @@ class ProgramChecker {
             return part;
           },
           requestField: (n, s) => this.requestField(n, s, home),
-          home, diagnostics: this.diagnostics,
+          router: (e) => this.router(e, home),
+          bindRouter: (use) => bindRouter(use, this.routing(home)),
+          home, inputs: () => this.inputs(), diagnostics: this.diagnostics,
         });
         return model ? { kind: "model", model } : { kind: "poison" };
       }
@@ -142,7 +148,11 @@ class ProgramChecker {
         const input = inputOf(d, this.diagnostics);
         return input ? { kind: "input", input } : { kind: "poison" };
       }
-      case "RouterInstance": case "GeneratorInstance": case "Let": {
+      case "RouterInstance": {
+        const router = readRouter(d.name.text, d.name.span, d.value, this.routing(home));
+        return router ? { kind: "router", router } : { kind: "poison" };
+      }
+      case "GeneratorInstance": case "Let": {
         this.notYet(d);
         return { kind: "poison" };
       }
@@ -242,6 +252,38 @@ class ProgramChecker {
     return found.kind === "poison" ? { kind: "poison" } : { kind: "other", what: describe(found), declared: found.because };
   }
 
+  /** The router of a route: a name of the program, or a call of a declaration. */
+  private router(e: Expr, home: Scope): Router | undefined {
+    if (e.kind !== "Ref") return readRouter(e.kind === "Call" && e.callee.kind === "Ref" ? e.callee.name : "router", e.span, e, this.routing(home));
+    const part = this.named(e.name, e.span, home);
+    if (part.kind === "router") return part.router;
+    if (part.kind === "other" && part.what === "routerdecl") return readRouter(e.name, e.span, e, this.routing(home));
+    if (part.kind !== "poison") this.diagnostics.report("A0108", { at: e.span, name: e.name, expected: "router", found: part.kind === "other" ? part.what : part.kind, ...declaredOf(part) });
+    return undefined;
+  }
+
+  private routing(home: Scope): RouterContext {
+    return {
+      ...this.placement(home),
+      routerNamed: (name, at) => {
+        const found = home.lookup(name);
+        if (found?.kind === "declared" && found.declared.declaration.kind === "RouterDecl") return found.declared as Declared<"RouterDecl">;
+        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "router", found: describe(found) });
+        if (!found) this.unknown(name, at, "RouterDecl", "router");
+        return undefined;
+      },
+    };
+  }
+
+  /** Inputs of the program by name; those with faults were reported. */
+  private inputs(): ReadonlyMap<string, ProgramInput> {
+    const { file, scope } = this.library.entry;
+    return new Map(file.declarations.flatMap((d) => {
+      const part = d.kind === "Input" ? this.part({ declaration: d, home: scope }, d.name.span) : undefined;
+      return part?.kind === "input" ? [[part.input.name, part.input] as const] : [];
+    }));
+  }
+
   /** The input behind `request.f`. */
   private requestField(name: string, at: Span, home: Scope): ProgramInput | undefined {
     const found = home.lookup(name);
@@ -266,7 +308,7 @@ class ProgramChecker {
         return undefined;
       },
       methodNamed: (name, at) => {
-        const found = home.lookup(name) ?? this.importable(name, at);
+        const found = home.lookup(name) ?? this.unknown(name, at, "Method", "method");
         if (found?.kind === "declared" && found.declared.declaration.kind === "Method") return found.declared as Declared<"Method">;
         if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "method", found: describe(found) });
         return undefined;
@@ -275,11 +317,11 @@ class ProgramChecker {
     };
   }
 
-  /** Reports an unknown method, with the import that would bring it. */
-  private importable(name: string, at: Span): undefined {
-    const methods = declarationsOf(this.library, "Method");
-    const home = this.library.standard.find((u) => u.file.declarations.some((d) => d.kind === "Method" && d.name.text === name));
-    this.diagnostics.report("A0105", { at, name, what: "method", candidates: methods.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.name.slice(0, home.name.lastIndexOf("/")) } : {}) });
+  /** Reports an unknown name of the library, with the import that would bring it. */
+  private unknown(name: string, at: Span, kind: "Method" | "RouterDecl", what: string): undefined {
+    const all = declarationsOf(this.library, kind);
+    const home = this.library.standard.find((u) => u.file.declarations.some((d) => d.kind === kind && d.name.text === name));
+    this.diagnostics.report("A0105", { at, name, what, candidates: all.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.name.slice(0, home.name.lastIndexOf("/")) } : {}) });
     return undefined;
   }
 
@@ -312,12 +354,12 @@ class ProgramChecker {
 
 /** Directories a declaration names: `pretrained("...")` and `from "..."`. */
 function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): readonly { readonly path: StringLit; readonly kind: "base" | "adapter" }[] {
-  if (d.kind !== "Base" && d.kind !== "Adapter") return [];
+  if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "RouterInstance") return [];
   const kind = d.kind === "Base" ? "base" : "adapter";
   const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
   const visit = (e: Expr): void => {
     if (e.kind === "From") out.push({ path: e.path, kind });
-    if (e.kind === "From" || e.kind === "On") visit(e.what);
+    if (e.kind === "From" || e.kind === "On" || e.kind === "At" || e.kind === "Timing") visit(e.what);
     if (e.kind === "Parenthesized") visit(e.of);
     const path = e.kind === "Call" ? pretrainedPath(e) : undefined;
     if (path) out.push({ path, kind });

@@ -181,6 +181,14 @@ export class FormatReader {
 
   /** The tensor of a parameter at a site: the first `tensor` clause of it whose condition holds. */
   tensorOf(param: string, scope: FormatScope): string | undefined {
+    const named = this.tensorClause(param, scope), dot = param.lastIndexOf(".");
+    if (named !== undefined || dot < 0) return named;
+    // What a parameter that is a module holds lies under the name of the module.
+    const owner = this.tensorOf(param.slice(0, dot), scope);
+    return owner === undefined ? undefined : `${owner}${param.slice(dot)}`;
+  }
+
+  private tensorClause(param: string, scope: FormatScope): string | undefined {
     for (const c of this.clauses("tensor")) {
       const [target] = c.operands;
       if (!target || dotted(target) !== param || !c.value || !this.holds(c, scope)) continue;
@@ -294,7 +302,7 @@ export class FormatReader {
     for (const s of this.statements) if (s.kind === "LetStmt" && s.names.length === 1 && s.names[0]!.text === name) return this.evaluate(s.value, scope);
     const given: Readonly<Record<string, Datum>> = {
       config: scope.config, base: scope.base, directory: scope.directory ?? scope.config, site: scope.site ?? null, kind: scope.kind ?? null,
-      layer: scope.layer ?? null, block: scope.block ?? null, name: scope.name ?? null,
+      layer: scope.layer ?? null, block: scope.block ?? null, name: scope.name ?? null, number: /\d+$/.exec(scope.name ?? "")?.[0] ?? null,
     };
     return Object.hasOwn(given, name) ? given[name] : undefined;
   }
@@ -324,6 +332,7 @@ export class FormatReader {
     const b = this.evaluate(e.right, scope);
     if (e.op === "==" || e.op === "!=") return same(a, b) === (e.op === "==");
     if (e.op === "in") return Array.isArray(b) && b.some((x) => same(a, x));
+    if (e.op === "+" && typeof a === "string" && (typeof b === "string" || typeof b === "number")) return `${a}${b}`;
     if (typeof a !== "number" || typeof b !== "number") return null;
     switch (e.op) {
       case "+": return a + b;

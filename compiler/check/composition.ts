@@ -6,6 +6,7 @@
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { PlacedAdapter } from "./placement.ts";
+import { choicesOf, showChoice, withChoices, type RouteTerm, type SwitchTerm } from "./choices.ts";
 import { showWeight, type Weight } from "./weights.ts";
 
 /** A composition of adapters; the meaning of each kind at one port is in `elaborate/composer.ts`. */
@@ -23,6 +24,8 @@ export type Term = { readonly span: Span } & (
   | { readonly kind: "split"; readonly along: "tokens" | "rows"; readonly sizes: readonly (number | undefined)[]; readonly members: readonly Term[] }
   /** A model each, their outputs one after the other along the batch. */
   | { readonly kind: "parallel"; readonly members: readonly Term[] }
+  | RouteTerm
+  | SwitchTerm
 );
 export type TermOf<K extends Term["kind"]> = Extract<Term, { kind: K }>;
 export interface WeightedTerm { readonly weight: Weight; readonly of: Term }
@@ -36,6 +39,7 @@ export function partsOf(term: Term): readonly Term[] {
     case "scaled": return [term.of];
     case "average": return term.members.map((m) => m.of);
     case "split": case "parallel": return term.members;
+    case "route": case "switch": return choicesOf(term);
   }
 }
 
@@ -48,6 +52,7 @@ export function withParts(term: Term, parts: readonly Term[]): Term {
     case "scaled": return { ...term, of: parts[0]! };
     case "average": return { ...term, members: term.members.map((m, i) => ({ ...m, of: parts[i]! })) };
     case "split": case "parallel": return { ...term, members: parts };
+    case "route": case "switch": return withChoices(term, parts);
   }
 }
 
@@ -73,6 +78,7 @@ export function showTerm(term: Term): string {
     case "split": return `split(${term.along}: [${term.sizes.map((n) => n ?? "..").join(", ")}]) { ${term.members.map(showTerm).join(", ")} }`;
     case "parallel": return `parallel { ${term.members.map(showTerm).join(", ")} }`;
     case "scaled": return `${showWeight(term.weight)} * ${inParens(term.of, ["then", "sum"])}`;
+    case "route": case "switch": return showChoice(term, showTerm);
   }
 }
 

@@ -187,10 +187,11 @@ function bound(binder: Binder, module: ModuleInstance, port: Name | undefined, a
 }
 
 /** Tensors of a parameter that is a module: `down.weight`, `down.bias`. */
-function moduleParams(name: string, sub: ModuleInstance, at: FormatScope, reader: FormatReader | undefined, site: ModuleInstance, declared: Span): Wanted[] {
+export function moduleParams(name: string, sub: ModuleInstance, at: FormatScope, reader: FormatReader | undefined, site: ModuleInstance, declared: Span): Wanted[] {
   return modulesOf(sub).flatMap((m) => [...m.params.values()].map((p): Wanted => {
-    const inner = p.tensor.slice(`${site.key}.`.length);
-    const tensor = reader?.tensorOf(inner, at) ?? `${site.key}.${inner}`;
+    const prefix = site.key === "" ? "" : `${site.key}.`;
+    const inner = p.tensor.slice(prefix.length);
+    const tensor = reader?.tensorOf(inner, at) ?? `${prefix}${inner}`;
     return {
       name, dims: p.dims, sub: { module: sub, param: p },
       needed: { tensor, shape: p.dims.map((d) => constantOf(d.dim) ?? -1), fromBase: p.dims.map(() => true), param: inner, module: site, declared },
@@ -212,7 +213,7 @@ export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader
 }
 
 /** Sets arguments and defaults in the method's scope, in order, so that a default may read an earlier parameter. */
-function withDefaults(params: readonly Param[], args: ReadonlyMap<string, Value>, scope: Scope, context: MethodContext): ReadonlyMap<string, Value> {
+export function withDefaults(params: readonly Param[], args: ReadonlyMap<string, Value>, scope: Scope, context: MethodContext): ReadonlyMap<string, Value> {
   const out = new Map<string, Value>();
   for (const p of params) {
     const value = args.get(p.name.text) ?? (p.default && context.evaluate(p.default, scope));

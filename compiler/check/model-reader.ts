@@ -88,7 +88,7 @@ class ModelReader {
     const all: Term = model.adapters.kind === "none" ? term : { kind: "then", first: model.adapters, second: term, span };
     const terms = parallelTerms(all, diagnostics);
     if (!terms) return undefined;
-    const of = (adapters: Term): ComposedModel => ({ kind: "adapted", base: model.base, adapters, span });
+    const of = (adapters: Term): ComposedModel => ({ kind: "adapted", base: model.base, adapters, span, inputs: this.context.inputs() });
     return terms.length === 1 ? of(terms[0]!) : { kind: "parallel", members: terms.map((t) => ({ of: of(t) })), span };
   }
 

@@ -7,6 +7,7 @@
 import type { Span } from "../base/source.ts";
 import type { Expr } from "../syntax/ast.ts";
 import { adaptersOf, showTerm, type Term } from "./composition.ts";
+import type { ProgramInput } from "./inputs.ts";
 import type { PlacedAdapter } from "./placement.ts";
 import type { Scope } from "./scope.ts";
 import type { Base } from "./values.ts";
@@ -18,6 +19,8 @@ export interface ComposedModel {
   readonly base: Base;
   readonly adapters: Term;
   readonly span: Span;
+  /** Inputs of the program, which the library reads as fields of the request. */
+  readonly inputs?: ReadonlyMap<string, ProgramInput>;
 }
 
 export type ModelTerm = ComposedModel | CombinedModel;

@@ -13,15 +13,16 @@ import type { Scope } from "./scope.ts";
 /** Names that some declarations know without binding them. */
 const given: Partial<Record<Declaration["kind"], readonly string[]>> = {
   Merge: ["inner", "Fraction", "Float", "Int", "Bool"],
-  Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model"],
+  Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model", "request"],
+  RouterDecl: ["request", "real", "sites", "weights"],
 };
 
 /** Reports names of one declaration that mean nothing. */
 export function checkNames(d: Declaration, scope: Scope, diagnostics: Diagnostics): void {
-  if (d.kind === "Function" || d.kind === "Method" || d.kind === "Module" || d.kind === "Architecture" || d.kind === "Record" || d.kind === "Merge") new NameCheck(d, scope, diagnostics).run();
+  if (d.kind === "Function" || d.kind === "Method" || d.kind === "RouterDecl" || d.kind === "Module" || d.kind === "Architecture" || d.kind === "Record" || d.kind === "Merge") new NameCheck(d, scope, diagnostics).run();
 }
 
-type Checked = Extract<Declaration, { kind: "Function" | "Method" | "Module" | "Architecture" | "Record" | "Merge" }>;
+type Checked = Extract<Declaration, { kind: "Function" | "Method" | "RouterDecl" | "Module" | "Architecture" | "Record" | "Merge" }>;
 
 class NameCheck {
   private readonly bound = new Set<string>();
@@ -43,6 +44,10 @@ class NameCheck {
     if (d.kind === "Module" || d.kind === "Architecture" || d.kind === "Function") for (const dim of d.dims) this.bound.add(dim.name.text);
     if (d.kind === "Method") for (const b of [d.on, ...d.reading]) this.bound.add(b.name.text), this.type(b.type, true);
     if (d.kind === "Merge") for (const n of [d.count, d.member, d.weights]) if (n) this.bound.add(n.text);
+    if (d.kind === "RouterDecl") {
+      for (const name of [d.count, d.members]) if (name) this.bound.add(name.text);
+      for (const b of d.at) this.bound.add(b.name.text), this.type(b.type, true);
+    }
     if (d.kind === "Function") {
       if (d.result) this.type(d.result, true);
       if (d.value) this.expr(d.value);

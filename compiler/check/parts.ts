@@ -6,6 +6,7 @@ import type { ModelTerm } from "./models.ts";
 import type { Scope } from "./scope.ts";
 import type { ProgramInput } from "./inputs.ts";
 import type { PlacedAdapter } from "./placement.ts";
+import type { Router, RouterPlace, RouterUse } from "./routers.ts";
 import type { Base } from "./values.ts";
 
 /** What a name in a composition can be. */
@@ -15,6 +16,7 @@ export type Part =
   | { readonly kind: "input"; readonly input: ProgramInput }
   | { readonly kind: "base"; readonly base: Base }
   | { readonly kind: "model"; readonly model: ModelTerm }
+  | { readonly kind: "router"; readonly router: Router }
   /** Reported already. */
   | { readonly kind: "poison" }
   | { readonly kind: "other"; readonly what: string; readonly declared?: Span };
@@ -26,6 +28,12 @@ export interface CompositionContext {
   requestField(name: string, at: Span): ProgramInput | undefined;
   /** Names in reach of the program, for functions. */
   readonly home: Scope;
+  /** Inputs of the program by name. */
+  inputs(): ReadonlyMap<string, ProgramInput>;
+  /** The router a name or a call stands for; undefined after a report. */
+  router(e: Expr): Router | undefined;
+  /** Binds a router to its places; undefined after a report. */
+  bindRouter(use: RouterUse): readonly RouterPlace[] | undefined;
   readonly diagnostics: Diagnostics;
 }
 
@@ -34,6 +42,7 @@ export const declaredOf = (part: Part): { declared?: Span } =>
   part.kind === "adapter" ? { declared: part.adapter.span }
     : part.kind === "base" ? { declared: part.base.because }
       : part.kind === "input" ? { declared: part.input.because }
+      : part.kind === "router" ? { declared: part.router.span }
       : part.kind === "model" ? { declared: part.model.span }
         : part.kind === "other" && part.declared ? { declared: part.declared } : {};
 

@@ -7,6 +7,7 @@ import type { Span } from "../base/source.ts";
 import type { Expr } from "../syntax/ast.ts";
 import type { Term } from "./composition.ts";
 import { declaredOf, whatOf, type CompositionContext } from "./parts.ts";
+import { isRoute, readRoute, readSwitch } from "./route-terms.ts";
 import { formTerm, type FormReader } from "./term-forms.ts";
 import { combineWeights, inputWeight, type Weight } from "./weights.ts";
 
@@ -16,7 +17,7 @@ type Side = Term | WeightSide;
 
 /** Reads terms; a side that is a weight and a side that is an adapter make a weighted adapter. */
 export class TermReader implements FormReader {
-  private readonly context: CompositionContext;
+  readonly context: CompositionContext;
   constructor(context: CompositionContext) {
     this.context = context;
   }
@@ -64,8 +65,10 @@ export class TermReader implements FormReader {
         return this.named(e);
       case "Member": case "Index":
         return this.input(e);
+      case "Switch":
+        return readSwitch(e, this);
       case "Call": case "Braced": {
-        const found = formTerm(e, this);
+        const found = e.kind === "Braced" && isRoute(e) ? readRoute(e, this) : formTerm(e, this);
         return found === "unknown" ? this.notYet(e) : found;
       }
       default:

@@ -30,6 +30,8 @@ export type Value = { readonly because: Span } & (
   | { readonly kind: "members"; readonly items: readonly Value[] }
   | { readonly kind: "range"; readonly from?: number; readonly to?: number; readonly inclusive: boolean }
   | RecordShape
+  /** Named values of something that is no record: a candidate of a route. Each is made when it is first read. */
+  | { readonly kind: "fields"; readonly of: string; readonly fields: ReadonlyMap<string, () => Value> }
   /** Data of a JSON file that no record describes; a field that is not there is `none`. */
   | { readonly kind: "json"; readonly data: unknown }
   | TensorShape
@@ -168,6 +170,7 @@ export function describe(v: Value): string {
     case "list": return "list";
     case "members": return "value of each member";
     case "json": return "object";
+    case "fields": return v.of;
     case "range": return "range";
     case "tensor": return "tensor";
     case "module": return kindOfModule(v.module);

@@ -10,11 +10,11 @@ import type { NodeId } from "../../ir/graph.ts";
 import { isState } from "../../ir/ops.ts";
 import type { TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
-import type { Expr, Statement } from "../syntax/ast.ts";
+import type { Block, Expr, Statement } from "../syntax/ast.ts";
 import { adaptersOf, type Term } from "../check/composition.ts";
 import { isTable, linearDims } from "../check/method-binding.ts";
 import type { MergeDefinition } from "../check/merging.ts";
-import type { PlacedSite } from "../check/method-sites.ts";
+import type { PlacedParam, PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import type { Scope } from "../check/scope.ts";
 import type { ModuleInstance, ParamInstance, TensorVal, Value, ValueOf, WDim } from "../check/values.ts";
@@ -22,6 +22,7 @@ import { actsAt, type BodyEvaluator } from "./compose.ts";
 import { composeAt, mapChangeAt } from "./composer.ts";
 import type { MergeRunner } from "./merge.ts";
 import { mergedChange, type MapChange, type MergedChange } from "./merged-adapter.ts";
+import { Gates } from "./gates.ts";
 import type { RequestInputs } from "./request-inputs.ts";
 import { composeParts } from "./parts.ts";
 import { resultNames, SettledPorts } from "./settled.ts";
@@ -41,6 +42,8 @@ export interface Placement {
 
 /** What placement asks of the interpreter. */
 export interface Elaborator extends MergeRunner {
+  /** Runs statements of the library in a scope. */
+  run(block: Block, scope: Scope): void;
   /** The tensor of a parameter of a base. */
   paramTensor(param: ParamInstance): TensorVal;
 }
@@ -58,11 +61,19 @@ export class AdapterPlacement implements Placement {
   private readonly term: Term;
   private readonly elaborator: Elaborator;
   private readonly request: RequestInputs;
+  /** What the routers of the model decide. */
+  readonly gates: Gates;
 
-  constructor(term: Term, elaborator: Elaborator, request: RequestInputs) {
+  constructor(term: Term, elaborator: Elaborator, request: RequestInputs, mask?: NodeId) {
     this.term = term;
     this.elaborator = elaborator;
     this.request = request;
+    this.gates = new Gates(term, {
+      builder: elaborator.builder, diagnostics: elaborator.diagnostics, mask,
+      run: (block, scope) => elaborator.run(block, scope),
+      tensor: (node, because) => this.tensor(node, because),
+      param: (source, p) => this.placedParam(source, p),
+    });
     this.adapters = adaptersOf(term);
     for (const adapter of this.adapters) {
       for (const s of adapter.sites) for (const m of [s.module, ...s.reads.map((r) => r.module)]) this.touched.add(m);
@@ -85,9 +96,9 @@ export class AdapterPlacement implements Placement {
   }
 
   call(module: ModuleInstance, args: readonly Value[], forward: (args: readonly Value[], overrides?: Overrides) => Value): Value {
-    if (!this.touched.has(module)) return forward(args);
     const input = args[0];
     if (input?.kind !== "tensor") return forward(args);
+    if (this.gates.watches(module)) this.gates.entering(module, input.node);
     const changed = this.composed(module, "input", input) as TensorVal;
     this.ports.settle(module, "input", changed);
     const inputs = [changed, ...args.slice(1)];
@@ -180,7 +191,7 @@ export class AdapterPlacement implements Placement {
       tensor: (node, because) => this.tensor(node, because),
       bindParams: (site, adapter, scope) => this.bindParams(site, adapter, scope),
       isConst: (node) => this.isConst(node),
-      request,
+      request, gates: this.gates,
       settled: (module, port, at, reader) => this.ports.read(module, port, at, reader),
       portsOf: (module) => this.ports.namesOf(module),
       partsOf: (module, port) => this.ports.partsOf(module, port),
@@ -192,19 +203,21 @@ export class AdapterPlacement implements Placement {
     return { kind: "tensor", node, dtype: t.dtype, dims: t.shape.map((dim) => ({ dim, because })), because };
   }
 
-  private tensorOf(adapter: PlacedAdapter, header: TensorHeader, dims: readonly WDim[], because: Span, dtype: "f32" | "i32" = "f32"): TensorVal {
+  private tensorOf(adapter: { readonly source: string }, header: TensorHeader, dims: readonly WDim[], because: Span, dtype: "f32" | "i32" = "f32"): TensorVal {
     const node = this.elaborator.builder.param({ source: adapter.source, tensor: header.name, storage: header.dtype, dtype, shape: dims.map((d) => d.dim) });
     return { kind: "tensor", node, dtype, dims, because };
   }
 
   private bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void {
     for (const [name, p] of site.params) {
-      if (p.kind === "tensor") scope.set(name, this.tensorOf(adapter, p.header, p.dims, p.because, p.whole ? "i32" : "f32"));
-      else if (p.kind === "merged") {
-        const node = this.merged(p.merge, site.module)?.[p.part];
-        scope.set(name, node === undefined ? { kind: "poison", because: adapter.span } : this.tensor(node, adapter.span));
-      } else scope.set(name, { kind: "module", module: p.module, because: p.module.because });
+      const node = p.kind === "merged" ? this.merged(p.merge, site.module)?.[p.part] : undefined;
+      if (p.kind !== "merged") scope.set(name, this.placedParam(adapter.source, p));
+      else scope.set(name, node === undefined ? { kind: "poison", because: adapter.span } : this.tensor(node, adapter.span));
     }
+  }
+
+  private placedParam(source: string, p: Exclude<PlacedParam, { kind: "merged" }>): Value {
+    return p.kind === "tensor" ? this.tensorOf({ source }, p.header, p.dims, p.because, p.whole ? "i32" : "f32") : { kind: "module", module: p.module, because: p.module.because };
   }
 
   /** What a merge of adapters changes of a module's map; undefined after a report. */

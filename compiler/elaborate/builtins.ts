@@ -14,6 +14,8 @@ export interface BuiltinContext extends OperatorContext {
   newState(x: NodeId): string;
   /** A name for the random numbers a call draws, different for each call and each merged tensor. */
   newStream(): string;
+  /** Calls a function value. */
+  apply(f: Value, args: readonly Value[], at: Span): Value;
 }
 
 /** Functions that take a value of each member as a whole; the others act on each part. */
@@ -225,6 +227,12 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     const parts = list(values!).map(tensor);
     return made(c, at, () => c.builder.concat(parts.map((p) => p.node), axisOf(axis!, tensor(parts[0]))), parts);
   },
+  stack: ([values, axis], at, c) => {
+    const parts = list(values!).map(tensor), first = tensor(parts[0]), a = whole(axis!);
+    const shape = c.builder.shapeOf(first.node), on = a < 0 ? a + shape.length + 1 : a;
+    return made(c, at, () => c.builder.concat(parts.map((p) => c.builder.reshape(p.node, [...shape.slice(0, on), constant(1), ...shape.slice(on)])), on), parts);
+  },
+  map: ([values, f], at, c) => ({ kind: "list", items: list(values!).map((v) => c.apply(f!, [v], at)), because: at }),
   rows: ([table, indices], at, c) => made(c, at, () => c.builder.gather(tensor(table).node, tensor(indices).node, 0), [tensor(indices), tensor(table)]),
   take: ([x, indices, axis], at, c) => made(c, at, () => c.builder.gather(tensor(x).node, tensor(indices).node, axisOf(axis!, tensor(x))), [tensor(x), tensor(indices)]),
   quarter_turn: ([x, group], at, c) => {

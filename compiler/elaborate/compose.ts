@@ -18,6 +18,7 @@ import { bindsMap, bindsParams } from "../check/method-binding.ts";
 import { inferProperties } from "../check/properties.ts";
 import type { Scope } from "../check/scope.ts";
 import { describe, type ModuleInstance, type TensorVal, type Value } from "../check/values.ts";
+import type { Gates } from "./gates.ts";
 import { plus, single, total, type Combination } from "./combination.ts";
 import { act, applyMatrix } from "./matrix-action.ts";
 import type { RequestInputs } from "./request-inputs.ts";
@@ -41,6 +42,8 @@ export interface BodyEvaluator {
   /** Names of a module's ports, and of the parts of one. */
   portsOf(module: ModuleInstance): readonly string[];
   partsOf(module: ModuleInstance, port: string): readonly string[];
+  /** What the routers decide. */
+  readonly gates: Gates;
 }
 
 /** The current map of a linear module. */

@@ -10,6 +10,7 @@ import type { Span } from "../base/source.ts";
 import { showTerm, type Term, type TermOf } from "../check/composition.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import type { Weight } from "../check/weights.ts";
+import { routed, switched, type ChoiceContext } from "./choices.ts";
 import { plus, scaled, single, total, type Combination } from "./combination.ts";
 import { combinationOf, MethodRun, once, sitesAt, type BodyEvaluator, type PortSite, type PortState } from "./compose.ts";
 import { Segments, wholePort, type Place } from "./segments.ts";
@@ -80,9 +81,17 @@ class Composer {
         return this.mixed(state, term.total, term.members.map((m) => ({ weight: m.weight, of: this.denote(m.of, state, place) })), term.span);
       case "split":
         return this.split(term, state, place);
+      case "route":
+        return routed(term, state, this.choices(place));
+      case "switch":
+        return switched(term, state, this.choices(place));
       case "parallel":
         throw new Error("parallel members are separate models by now");
     }
+  }
+
+  private choices(place: Place): ChoiceContext {
+    return { site: this.site, evaluator: this.evaluator, denote: (term, state) => this.denote(term, state, place) };
   }
 
   /** `base y + sum of weight (E(y) - y)`, on the value and on the map. */

@@ -34,6 +34,8 @@ export class Interpreter implements Elaborator, BuiltinContext {
   readonly builder: GraphBuilder;
   readonly diagnostics: Diagnostics;
   placement: Placement | undefined;
+  /** The value of `request.f` in an equation of the library. */
+  requestField: ((name: string, at: Span) => Value) | undefined;
   /** Tensors that stand in for parameters in the call that runs now. */
   private overrides: Overrides | undefined;
   private current: ModuleInstance | undefined;
@@ -46,6 +48,11 @@ export class Interpreter implements Elaborator, BuiltinContext {
     this.diagnostics = diagnostics;
     this.names = names;
     this.builder = builder;
+  }
+
+  /** Keeps the states named so far, which belong to an earlier pass. */
+  passed(): void {
+    this.names.next();
   }
 
   /** Forgets which states were named, before the rules run once more over the same nodes. */
@@ -109,11 +116,18 @@ export class Interpreter implements Elaborator, BuiltinContext {
   private member(e: ExprOf<"Member">, scope: Scope): Value {
     const dotted = e.of.kind === "Ref" ? scope.lookup(`${e.of.name}.${e.name.text}`) : undefined;
     if (dotted) return dotted;
+    if (e.of.kind === "Ref" && e.of.name === "request" && this.requestField && !scope.lookup("request")) return this.requestField(e.name.text, e.name.span);
     const of = this.evaluate(e.of, scope), name = e.name.text;
     switch (of.kind) {
       case "poison": return of;
       // Fields of what a config leaves out are left out too.
       case "none": return none(e.span);
+      case "fields": {
+        const field = of.fields.get(name);
+        if (field) return field();
+        this.diagnostics.report("A0107", { at: e.name.span, name, of: `a ${of.of}`, candidates: [...of.fields.keys()] });
+        return poison(e.span);
+      }
       case "json": return fromJson((of.data as Readonly<Record<string, unknown>>)[name], of.because);
       case "record": {
         const field = of.fields.get(name);
@@ -187,16 +201,22 @@ export class Interpreter implements Elaborator, BuiltinContext {
         if (named?.kind === "declared" && named.declared.declaration.kind === "Function") return this.callFunction(named.declared as Declared<"Function">, e.args, e.span, scope);
         break;
       }
-      case "lambda": {
-        const inner = callee.scope.child();
-        callee.names.forEach((n, i) => inner.set(n, e.args[i] ? this.evaluate(e.args[i].value, scope) : none(e.span)));
-        return this.evaluate(callee.body, inner);
-      }
+      case "lambda": return this.apply(callee, e.args.map((a) => this.evaluate(a.value, scope)), e.span);
       case "module": return this.callModule(callee.module, e.args, e.span, scope);
       default:
     }
     this.diagnostics.report("A0221", { at: e.callee.span, name: describe(callee), found: describe(callee) });
     return poison(e.span);
+  }
+
+  apply(f: Value, args: readonly Value[], at: Span): Value {
+    if (f.kind !== "lambda") {
+      this.diagnostics.report("A0221", { at, name: describe(f), found: describe(f) });
+      return poison(at);
+    }
+    const inner = f.scope.child();
+    f.names.forEach((n, i) => inner.set(n, args[i] ?? none(at)));
+    return this.evaluate(f.body, inner);
   }
 
   private callFunction(f: Declared<"Function">, args: readonly Argument[], at: Span, scope: Scope): Value {

@@ -8,12 +8,13 @@ import { constant, named, one, print, sub, type Dim } from "../../ir/dim.ts";
 import type { DType, Graph, GraphOutput } from "../../ir/graph.ts";
 import type { InputDomain } from "../../ir/domain.ts";
 import { GraphBuilder } from "../../ir/build.ts";
+import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Param } from "../syntax/ast.ts";
 import { adaptersOf } from "../check/composition.ts";
 import { baseOf, type ComposedModel, type ModelTerm } from "../check/models.ts";
 import { Scope } from "../check/scope.ts";
-import type { ModuleInstance, Value } from "../check/values.ts";
+import { poison, type ModuleInstance, type Value } from "../check/values.ts";
 import { sameShape, showType } from "../../ir/ops.ts";
 import { AdapterPlacement, type Elaborator, type Placement } from "./adapters.ts";
 import { combinedOutputs } from "./combined-model.ts";
@@ -26,6 +27,8 @@ import { StateNames } from "./state-names.ts";
 export interface ModelInput { readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[]; readonly default?: "arange" | "ones" | "zeros" | "absent"; readonly adds?: { readonly rows: number; readonly dim: string }; readonly domain?: InputDomain }
 export interface ElaboratedModel { readonly graph: Graph; readonly inputs: readonly ModelInput[]; readonly role: string }
 
+/** The input that says which tokens are no padding, and the output that an earlier pass is asked for. */
+const maskName = "attention_mask", hiddenName = "hidden_states";
 /** The name of the dim that counts rows in the states. */
 const past = "P";
 
@@ -76,9 +79,7 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
     return undefined;
   }
   const interpreter = new Interpreter(diagnostics, builder, names);
-  const adapted = !place && adaptersOf(model.adapters).length > 0 ? new AdapterPlacement(model.adapters, interpreter, request) : undefined;
-  const placement = place ? place(interpreter) : adapted;
-  if (placement) interpreter.placement = placement;
+  interpreter.requestField = (name, at) => fieldOf(name, at, model, request, interpreter);
   const scope = root.scope.child();
   const values: Value[] = [];
   for (const p of rule.params) {
@@ -92,6 +93,11 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
     inputs.set(input.name, input);
     values.push(tensorOf(builder, builder.input(input.name, input.dtype, input.shape), p.span));
   }
+  const mask = values[rule.params.findIndex((p) => p.name.text === maskName)];
+  const adapted = !place && adaptersOf(model.adapters).length > 0 ? new AdapterPlacement(model.adapters, interpreter, request, mask?.kind === "tensor" ? mask.node : undefined) : undefined;
+  if (adapted?.gates.needsPass && !earlierPass(model, rule.results, interpreter.callWith(root, values, model.span), adapted, interpreter)) return undefined;
+  const placement = place ? place(interpreter) : adapted;
+  if (placement) interpreter.placement = placement;
   let result = interpreter.callWith(root, values, model.span);
   // What an adapter reads may come later in the text of a forward rule; then the rules run again with what was found.
   for (let runs = 1; adapted?.unsettled() && !diagnostics.hasErrors; runs++) {
@@ -100,6 +106,7 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
       return undefined;
     }
     interpreter.again();
+    adapted.gates.again();
     result = interpreter.callWith(root, values, model.span);
   }
   const virtual = adapted?.virtual.inputs ?? [];
@@ -122,6 +129,27 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
   }
   names.next();
   return outputs;
+}
+
+/** A pass without adapters, for routers that read its hidden states. False after a report. */
+function earlierPass(model: ComposedModel, results: readonly Param[], result: Value, placement: AdapterPlacement, interpreter: Interpreter): boolean {
+  const i = results.findIndex((r) => r.name.text === hiddenName);
+  const hidden = results.length === 1 ? result : result.kind === "list" ? result.items[i] : undefined;
+  if (i >= 0 && hidden?.kind === "tensor") {
+    placement.gates.passed(hidden.node);
+    interpreter.passed();
+    return true;
+  }
+  if (result.kind !== "poison") interpreter.diagnostics.report("A0219", { at: model.span, name: hiddenName, what: `\`${model.base.architecture.declaration.name.text}\`, which a router \`from pass\` reads` });
+  return false;
+}
+
+/** `request.f` in an equation of the library: the program's input of this name. */
+function fieldOf(name: string, at: Span, model: ComposedModel, request: RequestInputs, interpreter: Interpreter): Value {
+  const input = model.inputs?.get(name), node = input && request.node(input);
+  if (node !== undefined) return tensorOf(interpreter.builder, node, at);
+  if (!input) interpreter.diagnostics.report("A0406", { at: model.span, field: name, inputs: [...(model.inputs?.keys() ?? [])] });
+  return poison(at);
 }
 
 function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Interpreter): ModelInput | undefined {

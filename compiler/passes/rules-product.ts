@@ -6,12 +6,12 @@ import type { RewriteBuilder, Rule } from "./rewrite.ts";
 
 /** Made from params and literals alone. */
 function isConst(b: RewriteBuilder, id: NodeId): boolean {
-  const stack = [id];
+  const stack = [id], seen = new Set(stack);
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
     const n = b.node(at);
     if (n.op === "input" || isState(n) || n.op === "dim" || n.op === "iota") return false;
     if (n.type.shape.some((d) => dim.constantOf(d) === undefined)) return false;
-    stack.push(...n.inputs);
+    for (const i of n.inputs) if (!seen.has(i)) seen.add(i), stack.push(i);
   }
   return true;
 }

@@ -8,6 +8,7 @@ import type { PlacedAdapter } from "../../compiler/check/placement.ts";
 import { Scope } from "../../compiler/check/scope.ts";
 import type { Declared, ModuleInstance, TensorVal, Value } from "../../compiler/check/values.ts";
 import type { BodyEvaluator, PortSite } from "../../compiler/elaborate/compose.ts";
+import { Gates } from "../../compiler/elaborate/gates.ts";
 import { RequestInputs } from "../../compiler/elaborate/request-inputs.ts";
 import { parse } from "../../compiler/syntax/build.ts";
 import type { Expr } from "../../compiler/syntax/ast.ts";
@@ -21,6 +22,7 @@ export class Bench implements BodyEvaluator {
   readonly module: ModuleInstance = (fakeBase().root.children.get("lm_head") as ModuleInstance);
   readonly site: PortSite;
   readonly request = new RequestInputs(this.builder, this.diagnostics);
+  readonly gates = new Gates({ kind: "none", span: here }, { builder: this.builder, diagnostics: this.diagnostics, mask: undefined, run: () => undefined, tensor: (node, because) => this.tensor(node, because), param: () => ({ kind: "none", because: here }) });
   #consts = new Map<NodeId, boolean>();
 
   /** A map `W [O, I]` with bias, at an input of shape `[N, I]`. */

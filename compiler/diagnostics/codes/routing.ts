@@ -46,4 +46,20 @@ A router gives one weight per candidate, \`none\` included.
   }), `
 \`request.f\` needs a declaration \`input f: T\`.
 `),
+
+  A0407: warning("Candidate is absent at some sites", (p: { at: Span; adapter: string; site: string; count: number; of: number; route: Span }) => ({
+    labels: [here(p.at, `nothing at ${p.count} of ${p.of} sites of this route`)],
+    body: `\`${p.adapter}\` acts as \`none\` there and takes its share of the weights. \`${p.site}\` is the first such site.`,
+    help: "route adapters with the same targets, or say `none` where no effect is meant",
+  }), `
+A route acts wherever one of its candidates does. A candidate without tensors at such a site has no effect there, and keeps its
+weight.
+`),
+
+  A0408: error("Router has not decided yet", (p: { at: Span; router: string; site: string; because: Span }) => ({
+    labels: [here(p.at, `needed at \`${p.site}\``), ...there(p.because, `\`${p.router}\` decides later, or elsewhere`)],
+    help: "decide `at each site`, `per layer`, or at a module that runs before the sites",
+  }), `
+A router that sites share decides before each port it controls. Sites before its first decision have no weights.
+`),
 };
