@@ -131,7 +131,7 @@ export function bindRouter(use: RouterUse, context: RouterContext): readonly Rou
   if (!args) return undefined;
   const bound: (RouterPlace & { readonly wanted: readonly Wanted[] })[] = [];
   for (const module of modules) {
-    const place = bindPlace(use, module, args, reader, { ...scope, site: module.key }, context);
+    const place = bindPlace(use, module, args, reader, { ...scope, site: module.key, layer: Number(module.key.split(".").find((part) => /^\d+$/.test(part)) ?? 0) }, context);
     if (!place) return undefined;
     bound.push(place);
   }

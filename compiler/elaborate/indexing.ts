@@ -1,9 +1,9 @@
-/** Brackets after a value: an element of a list, or a part of a tensor. */
+/** Brackets and names after a value: an element of a list, a part of a tensor, a named value. */
 import * as dim from "../../ir/dim.ts";
 import type { Span } from "../base/source.ts";
 import type { Expr, ExprOf, IndexItem } from "../syntax/ast.ts";
 import type { Scope } from "../check/scope.ts";
-import { describe, poison, show, type TensorVal, type Value } from "../check/values.ts";
+import { describe, poison, show, type TensorVal, type Value, type ValueOf } from "../check/values.ts";
 import { dimOf, made, type OperatorContext } from "./operators.ts";
 
 export interface IndexContext extends OperatorContext {
@@ -65,6 +65,14 @@ function part(x: TensorVal, e: ExprOf<"Index">, scope: Scope, c: IndexContext): 
     if (range) axis++;
   }
   return made(c, e.span, () => node, [x]);
+}
+
+/** A named value of something that is no record. */
+export function fieldOf(of: ValueOf<"fields">, e: ExprOf<"Member">, c: OperatorContext): Value {
+  const field = of.fields.get(e.name.text);
+  if (field) return field();
+  c.diagnostics.report("A0107", { at: e.name.span, name: e.name.text, of: `a ${of.of}`, candidates: [...of.fields.keys()] });
+  return poison(e.span);
 }
 
 /** An index as a dim; undefined after a report. */

@@ -21,7 +21,7 @@ import { builtins, callBuiltin, joinsMembers, type BuiltinContext } from "./buil
 import { eachMember, forEachMember, where } from "./members.ts";
 import { itemsOf, numberOf, rangeOf, standing } from "./literals.ts";
 import { binary, fromJson, joined, sizeQuestion, unary } from "./operators.ts";
-import { indexed } from "./indexing.ts";
+import { fieldOf, indexed } from "./indexing.ts";
 import { MergeState } from "./merge-state.ts";
 import { mergedParam } from "./merged-base.ts";
 import { unify } from "./shapes.ts";
@@ -48,11 +48,6 @@ export class Interpreter implements Elaborator, BuiltinContext {
     this.diagnostics = diagnostics;
     this.names = names;
     this.builder = builder;
-  }
-
-  /** Keeps the states named so far, which belong to an earlier pass. */
-  passed(): void {
-    this.names.next();
   }
 
   /** Forgets which states were named, before the rules run once more over the same nodes. */
@@ -122,12 +117,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
       case "poison": return of;
       // Fields of what a config leaves out are left out too.
       case "none": return none(e.span);
-      case "fields": {
-        const field = of.fields.get(name);
-        if (field) return field();
-        this.diagnostics.report("A0107", { at: e.name.span, name, of: `a ${of.of}`, candidates: [...of.fields.keys()] });
-        return poison(e.span);
-      }
+      case "fields": return fieldOf(of, e, this);
       case "json": return fromJson((of.data as Readonly<Record<string, unknown>>)[name], of.because);
       case "record": {
         const field = of.fields.get(name);

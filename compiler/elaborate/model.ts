@@ -96,6 +96,7 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
   const mask = values[rule.params.findIndex((p) => p.name.text === maskName)];
   const adapted = !place && adaptersOf(model.adapters).length > 0 ? new AdapterPlacement(model.adapters, interpreter, request, mask?.kind === "tensor" ? mask.node : undefined) : undefined;
   if (adapted?.gates.needsPass && !earlierPass(model, rule.results, interpreter.callWith(root, values, model.span), adapted, interpreter)) return undefined;
+  if (adapted?.gates.needsPass) names.next();
   const placement = place ? place(interpreter) : adapted;
   if (placement) interpreter.placement = placement;
   let result = interpreter.callWith(root, values, model.span);
@@ -137,7 +138,6 @@ function earlierPass(model: ComposedModel, results: readonly Param[], result: Va
   const hidden = results.length === 1 ? result : result.kind === "list" ? result.items[i] : undefined;
   if (i >= 0 && hidden?.kind === "tensor") {
     placement.gates.passed(hidden.node);
-    interpreter.passed();
     return true;
   }
   if (result.kind !== "poison") interpreter.diagnostics.report("A0219", { at: model.span, name: hiddenName, what: `\`${model.base.architecture.declaration.name.text}\`, which a router \`from pass\` reads` });
