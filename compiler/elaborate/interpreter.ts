@@ -20,7 +20,7 @@ import type { Elaborator, Overrides, Placement } from "./adapters.ts";
 import { builtins, callBuiltin, joinsMembers, type BuiltinContext } from "./builtins.ts";
 import { eachMember, forEachMember, where } from "./members.ts";
 import { itemsOf, numberOf, rangeOf, standing } from "./literals.ts";
-import { binary, fromJson, joined, sizeQuestion, unary } from "./operators.ts";
+import { binary, fromJson, joined, moduleValue, sizeQuestion, unary } from "./operators.ts";
 import { fieldOf, indexed } from "./indexing.ts";
 import { MergeState } from "./merge-state.ts";
 import { mergedParam } from "./merged-base.ts";
@@ -200,10 +200,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   }
 
   apply(f: Value, args: readonly Value[], at: Span): Value {
-    if (f.kind !== "lambda") {
-      this.diagnostics.report("A0221", { at, name: describe(f), found: describe(f) });
-      return poison(at);
-    }
+    if (f.kind !== "lambda") return this.diagnostics.report("A0221", { at, name: describe(f), found: describe(f) }), poison(at);
     const inner = f.scope.child();
     f.names.forEach((n, i) => inner.set(n, args[i] ?? none(at)));
     return this.evaluate(f.body, inner);
@@ -429,11 +426,3 @@ export class Interpreter implements Elaborator, BuiltinContext {
     return poison(at);
   }
 }
-
-/** A module, or the list of a counted member. */
-export function moduleValue(m: ModuleInstance | readonly ModuleInstance[]): Value {
-  if (!Array.isArray(m)) return { kind: "module", module: m as ModuleInstance, because: (m as ModuleInstance).because };
-  const items = (m as readonly ModuleInstance[]).map((module): Value => ({ kind: "module", module, because: module.because }));
-  return list(items, items[0]?.because ?? (undefined as never));
-}
-

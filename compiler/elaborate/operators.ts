@@ -6,7 +6,7 @@ import { showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { BinaryOperator, Expr } from "../syntax/ast.ts";
-import { bool, describe, float, int, poison, show, type TensorVal, type Value, type WDim } from "../check/values.ts";
+import { bool, describe, float, int, list, poison, show, type ModuleInstance, type TensorVal, type Value, type WDim } from "../check/values.ts";
 import { forEachMember } from "./member-parts.ts";
 
 export interface OperatorContext {
@@ -207,4 +207,11 @@ function ofTensors(op: BinaryOperator, left: Value, right: Value, at: Span, c: O
 function wrong(op: BinaryOperator, left: Value, right: Value, at: Span, c: OperatorContext): Value {
   c.diagnostics.report("A0220", { at, operator: op, left: describe(left), right: describe(right), leftSpan: left.because, rightSpan: right.because });
   return poison(at);
+}
+
+/** A module, or the list of a counted member. */
+export function moduleValue(m: ModuleInstance | readonly ModuleInstance[]): Value {
+  if (!Array.isArray(m)) return { kind: "module", module: m as ModuleInstance, because: (m as ModuleInstance).because };
+  const items = (m as readonly ModuleInstance[]).map((module): Value => ({ kind: "module", module, because: module.because }));
+  return list(items, items[0]?.because ?? (undefined as never));
 }
