@@ -82,7 +82,7 @@ export function outputsOf(checked: Checked, dir: string, names: readonly string[
     inputs[i.name] ??= { shape, data: Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => (i.default === "ones" ? 1 : i.default === "arange" ? k % last : 0)) };
   }
   const files = new Map<string, ReadonlyMap<string, Tensor>>();
-  const sources = [...program.bases.map((b) => [b.name, b.header] as const), ...program.adapters.map((a) => [a.source, a.header] as const)];
+  const sources = [...program.bases.map((b) => [b.name, b.header] as const), ...program.adapters.map((a) => [a.source, a.header] as const), ...program.files];
   const params = (source: string, tensor: string): Float64Array => {
     const header = sources.find(([name]) => name === source)![1];
     const file = join(header.location, header.tensors.get(tensor)!.file);
