@@ -62,8 +62,16 @@ class NameCheck {
     for (const p of params) {
       this.bound.add(p.name.text);
       if (p.type) this.type(p.type, true);
-      if (p.default) this.expr(p.default);
+      if (p.default && !this.isCase(p)) this.expr(p.default);
     }
+  }
+
+  /** Is the default a case of the enum that the parameter is of? */
+  private isCase(p: Param): boolean {
+    const type = p.type?.kind === "NamedType" ? this.scope.lookup(p.type.name.text) : undefined;
+    const name = p.default?.kind === "Ref" ? p.default.name : undefined;
+    const declared = type?.kind === "declared" ? type.declared.declaration : undefined;
+    return declared?.kind === "Enum" && declared.cases.some((c) => c.text === name);
   }
 
   /** `binds`: a bare name among the dims introduces it. */
