@@ -178,7 +178,7 @@ class Fusion {
     // A row's operand that others read too is made with the row and stored.
     for (const home of homes) {
       const d = this.drafts[home];
-      if (d?.kind !== "row" || !isElementwise(n) || !shapeIs(n, [...d.rows, d.width])) continue;
+      if (d?.kind !== "row" || !isElementwise(n) || !shapeIs(n, [...d.rows, d.width]) || !this.fits(n, home)) continue;
       const inside = readers.filter((r) => this.owner[r.user.id] === home);
       const outside = readers.filter((r) => this.owner[r.user.id] !== home);
       const circle = outside.some((r) => [...d.nodes].some((id) => this.ancestors.any(id, [r.user.id])));
@@ -202,7 +202,7 @@ class Fusion {
       }
       case "row":
         if (expand) return isElementwise(user);
-        return isElementwise(n) && (isElementwise(user) || user.op === "reduce" || user.op === "softmax") && shapeIs(n, [...d.rows, d.width]);
+        return isElementwise(n) && (isElementwise(user) || user.op === "reduce" || user.op === "softmax") && shapeIs(n, [...d.rows, d.width]) && this.fits(n, home);
       case "attention": {
         const { match } = d;
         if (expand) return false;
@@ -222,6 +222,7 @@ class Fusion {
         if (inside.has(j) || seen.has(j)) continue;
         seen.add(j);
         const x = this.node(j);
+        if (this.a.consts[j] && isMovement(x)) { visit(j); continue; }
         if (x.op === "const" || x.op === "dim" || x.op === "iota") continue;
         const open = !this.a.consts[j] && x.op !== "input" && this.owner[j]! < 0;
         // What only this region reads will join it in turn.

@@ -86,13 +86,40 @@ export function matchRows(a: Analysis, taken: (id: NodeId) => boolean): RowGroup
     const last = shape.length - 1;
     if (last < 0 || (seed.op === "softmax" ? seed.axis !== last : seed.op !== "reduce" || seed.axes.length !== 1 || seed.axes[0] !== last)) continue;
     const rows = shape.slice(0, last);
-    const { tip, nodes } = rowTip(a, seed.id, rows, shape, taken);
+    const { tip, nodes } = boundTip(a, seed.id, rows, shape, taken);
     if (tip === undefined) continue;
     const same = groups.find((g) => g.tip === tip);
     if (same) for (const id of nodes) same.nodes.add(id);
     else groups.push({ rows, width: shape[last]!, nodes: new Set(nodes), tip });
   }
   return groups;
+}
+
+/** Values a region of rows may read from elsewhere, so that every device can bind them and its result. */
+const rowSources = 6;
+
+/** The furthest tip whose rows read few enough values; of a chain of norms that is the end of an earlier one. */
+function boundTip(
+  a: Analysis, seed: NodeId, rows: readonly Dim[], full: readonly Dim[], taken: (id: NodeId) => boolean,
+): { tip: NodeId | undefined; nodes: NodeId[] } {
+  const sources = (nodes: readonly NodeId[]): number => {
+    const inside = new Set(nodes), out = new Set<NodeId>();
+    // Movement is made where it is read, so a value counts once however it is turned.
+    const origin = (id: NodeId): NodeId => {
+      const n = a.graph.nodes[id]!;
+      return (n.op === "broadcast" || n.op === "reshape") && !inside.has(id) ? origin(n.inputs[0]!) : id;
+    };
+    for (const id of nodes) for (const i of a.graph.nodes[id]!.inputs) if (!inside.has(i) && a.graph.nodes[i]!.op !== "const") out.add(origin(i));
+    return out.size;
+  };
+  const whole = rowTip(a, seed, rows, full, taken);
+  if (whole.tip === undefined || sources(whole.nodes) <= rowSources) return whole;
+  const ends = whole.nodes.filter((id) => shapeIs(a.graph.nodes[id]!, full)).sort((x, y) => y - x);
+  for (const end of ends) {
+    const part = rowTip(a, seed, rows, full, (id) => taken(id) || id > end);
+    if (part.tip !== undefined && sources(part.nodes) <= rowSources) return part;
+  }
+  return whole;
 }
 
 function rowTip(
