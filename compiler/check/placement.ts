@@ -284,7 +284,8 @@ class Placer {
         if (!reader.severalMethods) throw new FormatFault(span, `\`${method.declaration.name.text}\` has no parameter \`${name}\``);
         continue;
       }
-      if (datum === null && param.default) continue;
+      // A field that says nothing leaves the default, unless nothing is a value of the parameter.
+      if (datum === null && param.default && !(param.type?.kind === "NamedType" && param.type.optional)) continue;
       const file = "adapter_config.json", named = field ?? name;
       const value = datumValue(datum, path.span);
       const fitted = value && fitType(value, param.type, method.home);
