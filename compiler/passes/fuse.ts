@@ -29,9 +29,16 @@ export type Draft = { readonly nodes: Set<NodeId> } & (
   | { readonly kind: "attention"; readonly match: Attention }
 );
 
-/** Regions in execution order. Const nodes and inputs belong to none. */
+/**
+ * Regions in execution order. Const nodes and inputs belong to none.
+ *
+ * Rows that read more than a kernel binds are cut. Where the cuts of a chain of norms make regions wait for each other, rows
+ * stay whole.
+ */
 export function fuse(graph: Graph): readonly Region[] {
-  return new Fusion(graph).regions();
+  const cut = new Fusion(graph, true).regions() ?? new Fusion(graph, false).regions();
+  if (!cut) throw new Error("fusion made a circle of regions");
+  return cut;
 }
 
 class Fusion {
@@ -43,16 +50,19 @@ class Fusion {
   /** Values that must be in memory for a reader, though they could be computed again. */
   private readonly stored = new Set<NodeId>();
   private readonly graph: Graph;
+  private readonly cutRows: boolean;
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, cutRows: boolean) {
     this.graph = graph;
+    this.cutRows = cutRows;
     this.a = analyse(graph);
     this.roles = dotRoles(this.a);
     this.ancestors = new Ancestors(graph);
     this.owner = new Int32Array(graph.nodes.length).fill(-1);
   }
 
-  regions(): readonly Region[] {
+  /** Undefined when regions would wait for each other. */
+  regions(): readonly Region[] | undefined {
     this.attention();
     this.rows();
     this.products();
@@ -86,7 +96,7 @@ class Fusion {
 
   private rows(): void {
     const taken = (id: NodeId): boolean => this.owner[id]! >= 0 || this.roles.of.has(id);
-    for (const g of matchRows(this.a, taken)) this.add({ kind: "row", rows: g.rows, width: g.width, nodes: new Set(g.nodes) });
+    for (const g of matchRows(this.a, taken, this.cutRows)) this.add({ kind: "row", rows: g.rows, width: g.width, nodes: new Set(g.nodes) });
   }
 
   // ---------------------------------------------------------------- products with const matrices
@@ -264,7 +274,7 @@ class Fusion {
 
   // ---------------------------------------------------------------- regions
 
-  private finish(): readonly Region[] {
+  private finish(): readonly Region[] | undefined {
     const outputs = this.drafts.map(() => new Set<NodeId>());
     const full = this.drafts.map((d) => new Set(d.nodes));
     const reads = this.drafts.map(() => new Set<number>());
@@ -286,7 +296,7 @@ class Fusion {
       for (const id of d.nodes) if (this.a.isOutput[id] || isState(this.node(id))) outputs[i]!.add(id);
       if (d.kind === "dot") for (const g of d.groups) for (const o of g.outputs) outputs[i]!.add(o);
     });
-    return order(this.drafts, reads).map((i, id) => this.region(this.drafts[i]!, id, full[i]!, outputs[i]!));
+    return order(this.drafts, reads)?.map((i, id) => this.region(this.drafts[i]!, id, full[i]!, outputs[i]!));
   }
 
   private region(d: Draft, id: number, nodes: ReadonlySet<NodeId>, outs: ReadonlySet<NodeId>): Region {
@@ -308,8 +318,8 @@ class Fusion {
   }
 }
 
-/** Drafts in an order in which each comes after what it reads; among those that are ready, the earliest made value first. */
-function order(drafts: readonly Draft[], reads: readonly ReadonlySet<number>[]): readonly number[] {
+/** Drafts in an order in which each comes after what it reads, or undefined when they read in a circle; among those that are ready, the earliest made value first. */
+function order(drafts: readonly Draft[], reads: readonly ReadonlySet<number>[]): readonly number[] | undefined {
   const live = drafts.flatMap((d, i) => (d.nodes.size > 0 ? [i] : []));
   const rank = new Map(live.map((i) => [i, Math.max(...drafts[i]!.nodes)]));
   const waiting = new Map(live.map((i) => [i, reads[i]!.size]));
@@ -328,7 +338,6 @@ function order(drafts: readonly Draft[], reads: readonly ReadonlySet<number>[]):
       if (left === 0) ready.push(r);
     }
   }
-  if (out.length !== live.length) throw new Error(`fusion made a circle of ${live.length - out.length} regions`);
-  return out;
+  return out.length === live.length ? out : undefined;
 }
 

@@ -78,7 +78,7 @@ export interface RowGroup {
 }
 
 /** Norms and the like: from reductions over the last axis to the furthest node on the same rows. `taken` nodes end it. */
-export function matchRows(a: Analysis, taken: (id: NodeId) => boolean): RowGroup[] {
+export function matchRows(a: Analysis, taken: (id: NodeId) => boolean, cut: boolean): RowGroup[] {
   const groups: RowGroup[] = [];
   for (const seed of a.graph.nodes) {
     if (a.consts[seed.id] || taken(seed.id) || groups.some((g) => g.nodes.has(seed.id))) continue;
@@ -86,7 +86,7 @@ export function matchRows(a: Analysis, taken: (id: NodeId) => boolean): RowGroup
     const last = shape.length - 1;
     if (last < 0 || (seed.op === "softmax" ? seed.axis !== last : seed.op !== "reduce" || seed.axes.length !== 1 || seed.axes[0] !== last)) continue;
     const rows = shape.slice(0, last);
-    const { tip, nodes } = boundTip(a, seed.id, rows, shape, taken);
+    const { tip, nodes } = (cut ? boundTip : rowTip)(a, seed.id, rows, shape, taken);
     if (tip === undefined) continue;
     const same = groups.find((g) => g.tip === tip);
     if (same) for (const id of nodes) same.nodes.add(id);
