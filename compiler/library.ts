@@ -40,7 +40,10 @@ export function standardLibrary(): readonly Unit[] {
     if (diagnostics.length > 0) throw new Error(`the library's ${name} does not parse: ${diagnostics[0]!.title}`);
     return { name, file: value, scope: name === "std/prelude" ? prelude : new Scope(prelude) };
   });
-  for (const u of units) declare(u, new Diagnostics());
+  const diagnostics = new Diagnostics();
+  for (const u of units) declare(u, diagnostics);
+  const [twice] = diagnostics.items;
+  if (twice) throw new Error(`the library's ${twice.labels[0]?.span.file.name ?? "file"}: ${twice.title}`);
   for (const u of units) for (const i of u.file.imports) for (const { name, as } of i.names) {
     const found = units.filter((x) => matches(x.name, i.from.value)).flatMap((x) => x.scope.own(name.text) ?? [])[0];
     if (!found) throw new Error(`the library's ${u.name} imports \`${name.text}\`, which ${i.from.value} does not declare`);

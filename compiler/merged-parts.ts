@@ -6,14 +6,13 @@ import type { PlacedSite } from "./check/method-sites.ts";
 import { mergeable, type MergeDefinition } from "./check/merging.ts";
 import type { PlacedAdapter } from "./check/placement.ts";
 import { Scope } from "./check/scope.ts";
-import { bool, int, modulesOf, type Base, type Declared, type ModuleInstance, type ParamInstance, type Value } from "./check/values.ts";
+import { bool, int, modulesOf, valueOfSize, type Base, type Declared, type ModuleInstance, type ParamInstance, type Value } from "./check/values.ts";
 import { constantOf } from "../ir/dim.ts";
 import { AdapterPlacement } from "./elaborate/adapters.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
 import { paramsByTensor } from "./elaborate/merged-base.ts";
 import { rankOf } from "./elaborate/merged-adapter.ts";
 import { RequestInputs } from "./elaborate/request-inputs.ts";
-import { valueOfDim } from "./elaborate/operators.ts";
 import { standardLibrary } from "./library.ts";
 
 /** A method of `std/merges/results` by a parameter that it has. */
@@ -46,7 +45,7 @@ function siteOf(module: ModuleInstance, merge: MergeDefinition<PlacedAdapter>, m
   const scope = new Scope(method.home), maps = linearDims(module)!;
   const binder = method.declaration.on.type.dims.map((d) => (d.value?.kind === "Ref" ? d.value.name : ""));
   const dims = new Map([[binder[0]!, maps.from], [binder[1]!, maps.to]]);
-  for (const [name, d] of dims) scope.set(name, valueOfDim(d.dim, d.because));
+  for (const [name, d] of dims) scope.set(name, valueOfSize(d));
   for (const [name, v] of args) scope.set(name, v);
   return { module, port: "output", reads: [], around: new Map(), method, scope, args, dims, params: new Map(parts.map((part) => [part, { kind: "merged" as const, merge, part }])) };
 }

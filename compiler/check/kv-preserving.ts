@@ -5,7 +5,6 @@
  * state; otherwise the witness is the first layer whose state it reaches (layers below still share).
  */
 import type { Graph, NodeId } from "../../ir/graph.ts";
-import { isState } from "../../ir/ops.ts";
 
 export type KvPreserving =
   | { readonly value: true }

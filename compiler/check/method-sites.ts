@@ -1,20 +1,19 @@
 /**
  * A method at one module: its dims bound, its arguments completed, and the tensors its parameters need there.
  */
-import { compareEqual, constantOf, print } from "../../ir/dim.ts";
+import { compareEqual, print } from "../../ir/dim.ts";
 import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
-import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Binder, Expr, Name, Param, TypeExpr } from "../syntax/ast.ts";
+import type { Binder, Name, Param } from "../syntax/ast.ts";
 import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
-import type { NeededTensor } from "./adapter-tensors.ts";
 import { fitType, isMisfit } from "./arguments.ts";
 import { binderText, bindsMap, bindsParams } from "./method-binding.ts";
 import type { MergeDefinition } from "./merging.ts";
 import type { PlacedAdapter } from "./placement.ts";
-import { bindPort, portsAround, type BoundPort, type ModulePorts } from "./ports.ts";
+import { bindPort, portsAround, type BoundPort } from "./ports.ts";
 import { Scope } from "./scope.ts";
-import { describe, kindOfModule, modulesOf, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
+import { kindOfModule, valueOfSize, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
+import { tensorAt, wantedParams, type MethodContext, type Wanted } from "./wanted-params.ts";
 
 /** A method at one module. */
 export interface PlacedSite {
@@ -42,19 +41,6 @@ export type PlacedParam =
   /** Made of the parameters of other adapters: a part of what their merge yields here. */
   | { readonly kind: "merged"; readonly merge: MergeDefinition<PlacedAdapter>; readonly part: "change" | "up" | "down" | "shift" };
 
-/** What binding a method asks of the interpreter. */
-export interface MethodContext {
-  readonly diagnostics: Diagnostics;
-  /** The value of an expression whose names are all known when building. */
-  evaluate(e: Expr, scope: Scope): Value;
-  /** A module that a method declares as a parameter (`param down: Linear[D -> k]`), with tensors under `key`. */
-  instantiate(type: Extract<TypeExpr, { kind: "NamedType" }>, scope: Scope, key: string, source: string): ModuleInstance | undefined;
-  /** The ports of a module of a base and their shapes. */
-  portsOf(module: ModuleInstance): ModulePorts | undefined;
-}
-
-/** A tensor that a parameter needs; `sub` is the module it belongs to when the parameter is a module. */
-export interface Wanted { readonly name: string; readonly dims: readonly WDim[]; readonly needed: NeededTensor; readonly sub?: { readonly module: ModuleInstance; readonly param: ParamInstance } }
 export type BoundSite = PlacedSite & { readonly wanted: readonly Wanted[] };
 
 export interface Binding {
@@ -83,7 +69,7 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
   const { written, reads, dims } = bound;
   const { module } = written;
   const scope = new Scope(method.home);
-  for (const [name, d] of dims) scope.set(name, dimOrInt(d));
+  for (const [name, d] of dims) scope.set(name, valueOfSize(d));
   // Before the graph is made it is known which parameters the module has, not their values.
   if (bindsParams(declaration.on) || bindsMap(declaration.on)) {
     const has = (param: string): Value => (module.params.has(param) ? { kind: "string", value: param, because: declaration.on.span } : { kind: "none", because: declaration.on.span });
@@ -95,53 +81,16 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
     if (reader) throw new FormatFault(reader.declaration.span, `sets no \`${absent.name.text}\``);
     return undefined;
   }
-  const wanted: Wanted[] = [];
-  const base = new Set(dims.keys());
-  // A `let` before the parameters may name a size; one that reads tensors has no value yet.
-  const tensors = new Set([declaration.on, ...declaration.reading].map((b) => b.name.text));
-  for (const s of declaration.body.statements) {
-    if (s.kind === "RequireStmt") {
-      const holds = context.evaluate(s.condition, scope);
-      if (holds.kind === "bool" && !holds.value) {
-        const message = s.message && context.evaluate(s.message, scope);
-        context.diagnostics.report("A0217", { at: where, message: message?.kind === "string" ? message.value : "The values do not go together.", declared: s.span });
-        return undefined;
-      }
-    }
-    if (s.kind === "LetStmt" && s.names.length === 1) {
-      if (mentions(s.value, tensors)) tensors.add(s.names[0]!.text);
-      else {
-        scope.set(s.names[0]!.text, context.evaluate(s.value, scope));
-        if (mentions(s.value, base)) base.add(s.names[0]!.text);
-      }
-    }
-    if (s.kind !== "ParamStmt") continue;
-    tensors.add(s.name.text);
-    if (s.condition) {
-      const condition = context.evaluate(s.condition, scope);
-      if (condition.kind !== "bool" || !condition.value) continue;
-    }
-    if (s.type.kind === "NamedType") {
-      const sub = context.instantiate(s.type, scope, `${module.key}.${s.name.text}`, source);
-      if (!sub) return undefined;
-      wanted.push(...moduleParams(s.name.text, sub, at, reader, module, s.span));
-      continue;
-    }
-    const shape: WDim[] = [];
-    const fromBase: boolean[] = [];
-    for (const d of s.type.dims) {
-      const value = d.value && context.evaluate(d.value, scope);
-      if (value?.kind !== "int" && value?.kind !== "dim") {
-        if (value?.kind !== "poison") context.diagnostics.report("A0204", { at: d.span, expected: "Int", found: value ? describe(value) : "dim" });
-        return undefined;
-      }
-      shape.push({ dim: value.kind === "int" ? constantDim(value.value) : value.value, because: value.because });
-      fromBase.push(d.value !== undefined && mentions(d.value, base));
-    }
-    const tensor = reader ? reader.tensorOf(s.name.text, at) : `${module.key}.${s.name.text}`;
-    if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${s.name.text} = ..\` for this site`);
-    wanted.push({ name: s.name.text, dims: shape, needed: { tensor, shape: shape.map((d) => constantOf(d.dim) ?? -1), fromBase, param: s.name.text, module, declared: s.span, whole: s.type.dtype?.text === "i32" } });
-  }
+  const wanted = wantedParams({
+    statements: declaration.body.statements, scope, module, at, source, where, context, ...(reader ? { reader } : {}),
+    values: [declaration.on, ...declaration.reading].map((b) => b.name.text), base: new Set(dims.keys()),
+    tensorNamed: (name) => {
+      const tensor = reader ? reader.tensorOf(name, at) : tensorAt(module, name);
+      if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${name} = ..\` for this site`);
+      return tensor;
+    },
+  });
+  if (!wanted) return undefined;
   return { module, port: written.port, reads, around: portsAround(module, (m) => context.portsOf(m)), method, scope, args: all, dims, params: new Map(), wanted };
 }
 
@@ -186,19 +135,6 @@ function bound(binder: Binder, module: ModuleInstance, port: Name | undefined, a
   return undefined;
 }
 
-/** Tensors of a parameter that is a module: `down.weight`, `down.bias`. */
-export function moduleParams(name: string, sub: ModuleInstance, at: FormatScope, reader: FormatReader | undefined, site: ModuleInstance, declared: Span): Wanted[] {
-  return modulesOf(sub).flatMap((m) => [...m.params.values()].map((p): Wanted => {
-    const prefix = site.key === "" ? "" : `${site.key}.`;
-    const inner = p.tensor.slice(prefix.length);
-    const tensor = reader?.tensorOf(inner, at) ?? `${prefix}${inner}`;
-    return {
-      name, dims: p.dims, sub: { module: sub, param: p },
-      needed: { tensor, shape: p.dims.map((d) => constantOf(d.dim) ?? -1), fromBase: p.dims.map(() => true), param: inner, module: site, declared },
-    };
-  }));
-}
-
 export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader): ReadonlyMap<string, PlacedParam> {
   const out = new Map<string, PlacedParam>();
   for (const w of wanted) {
@@ -224,26 +160,4 @@ export function withDefaults(params: readonly Param[], args: ReadonlyMap<string,
     scope.set(p.name.text, kept);
   }
   return out;
-}
-
-const constantDim = (n: number): WDim["dim"] => (n === 0 ? [] : [{ coef: n, factors: [] }]);
-
-function dimOrInt(d: WDim): Value {
-  const n = constantOf(d.dim);
-  return n === undefined ? { kind: "dim", value: d.dim, because: d.because } : { kind: "int", value: n, because: d.because };
-}
-
-/** Does an expression read one of the names? */
-export function mentions(e: Expr, names: ReadonlySet<string>): boolean {
-  switch (e.kind) {
-    case "Ref": return names.has(e.name);
-    case "Number": case "String": case "Bool": case "None": return false;
-    case "Binary": return mentions(e.left, names) || mentions(e.right, names);
-    case "Parenthesized": case "Unary": case "Member": return mentions(e.of, names);
-    case "If": return mentions(e.condition, names) || mentions(e.then, names) || mentions(e.otherwise, names);
-    case "Call": return mentions(e.callee, names) || e.args.some((a) => mentions(a.value, names));
-    case "List": return e.items.some((i) => mentions(i, names));
-    // Whatever else there is may read anything.
-    default: return true;
-  }
 }

@@ -14,7 +14,8 @@ import { blocksOf, configuredSites, reportIdle, reportNowhere, shortly, type Idl
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
 import { DirectoryFormats, fieldsOf, type ReadFormat } from "./directory-formats.ts";
-import { bindMethod, mentions, placedParams, type BoundSite, type MethodContext, type PlacedSite } from "./method-sites.ts";
+import { bindMethod, placedParams, type BoundSite, type PlacedSite } from "./method-sites.ts";
+import { mentions, type MethodContext } from "./wanted-params.ts";
 import type { Scope } from "./scope.ts";
 import { pairedReads, select, type Reading, type Selection } from "./sites.ts";
 import { kindOfModule, layerOf, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value } from "./values.ts";

@@ -5,7 +5,6 @@
  * Key and time are independent: the declaration says what is read, `per` how long a decision holds, `at` where it is
  * made. A router is bound to its places when a route names its candidates, since only then their number is known.
  */
-import { constantOf } from "../../ir/dim.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Expr, ExprOf, StringLit } from "../syntax/ast.ts";
@@ -13,11 +12,12 @@ import { FormatReader, type Datum, type FormatScope } from "./adapter-format.ts"
 import { datumValue, fitType, isMisfit, matchArguments } from "./arguments.ts";
 import { checkTensors } from "./adapter-tensors.ts";
 import { linearDims } from "./method-binding.ts";
-import { mentions, moduleParams, placedParams, withDefaults, type PlacedParam, type Wanted } from "./method-sites.ts";
+import { placedParams, withDefaults, type PlacedParam } from "./method-sites.ts";
 import type { PlacementContext } from "./placement.ts";
 import { Scope } from "./scope.ts";
 import { select } from "./sites.ts";
-import { describe, int, modulesOf, type Base, type Declared, type ModuleInstance, type Value, type WDim } from "./values.ts";
+import { int, modulesOf, valueOfSize, type Base, type Declared, type ModuleInstance, type Value, type WDim } from "./values.ts";
+import { tensorAt, wantedParams, type Wanted } from "./wanted-params.ts";
 
 /** How long a decision holds. */
 export type Time = "token" | "sequence" | "request" | "layer" | "load";
@@ -198,44 +198,15 @@ function bindPlace(
   for (const binder of declaration.at) {
     const name = binder.type.dims[0]?.value;
     const width = name?.kind === "Ref" ? widthAt(module, use, context) : undefined;
-    if (name?.kind === "Ref" && width) scope.set(name.name, asValue(width));
+    if (name?.kind === "Ref" && width) scope.set(name.name, valueOfSize(width));
   }
   withDefaults(declaration.params, args, scope, context);
-  const wanted: Wanted[] = [];
-  const tensors = new Set([...declaration.at.map((b) => b.name.text), declaration.members?.text ?? "", "real", "request"]);
-  for (const s of declaration.body.statements) {
-    if (s.kind === "LetStmt" && s.names.length === 1)
-      mentions(s.value, tensors) ? tensors.add(s.names[0]!.text) : scope.set(s.names[0]!.text, context.evaluate(s.value, scope));
-    if (s.kind === "RequireStmt") {
-      const holds = context.evaluate(s.condition, scope), message = s.message && context.evaluate(s.message, scope);
-      if (holds.kind !== "bool" || holds.value) continue;
-      context.diagnostics.report("A0217", { at: use.router.span, message: message?.kind === "string" ? message.value : "The values do not go together.", declared: s.span });
-      return undefined;
-    }
-    if (s.kind !== "ParamStmt") continue;
-    tensors.add(s.name.text);
-    if (s.condition) {
-      const condition = context.evaluate(s.condition, scope);
-      if (condition.kind !== "bool" || !condition.value) continue;
-    }
-    if (s.type.kind === "NamedType") {
-      const sub = context.instantiate(s.type, scope, module.key === "" ? s.name.text : `${module.key}.${s.name.text}`, use.router.name);
-      if (!sub) return undefined;
-      wanted.push(...moduleParams(s.name.text, sub, at, reader, module, s.span));
-      continue;
-    }
-    const dims: WDim[] = [];
-    for (const d of s.type.dims) {
-      const value = d.value && context.evaluate(d.value, scope);
-      if (value?.kind !== "int") {
-        if (value?.kind !== "poison") context.diagnostics.report("A0204", { at: d.span, expected: "Int", found: value ? describe(value) : "dim" });
-        return undefined;
-      }
-      dims.push({ dim: value.value === 0 ? [] : [{ coef: value.value, factors: [] }], because: value.because });
-    }
-    const tensor = reader?.tensorOf(s.name.text, at) ?? (module.key === "" ? s.name.text : `${module.key}.${s.name.text}`);
-    wanted.push({ name: s.name.text, dims, needed: { tensor, shape: dims.map((d) => constantOf(d.dim) ?? -1), fromBase: dims.map(() => false), param: s.name.text, module, declared: s.span } });
-  }
+  const wanted = wantedParams({
+    statements: declaration.body.statements, scope, module, at, source: use.router.name, where: use.router.span, context, ...(reader ? { reader } : {}),
+    values: [...declaration.at.map((b) => b.name.text), declaration.members?.text ?? "", "real", "request"], base: [],
+    tensorNamed: (name) => reader?.tensorOf(name, at) ?? tensorAt(module, name),
+  });
+  if (!wanted) return undefined;
   return { module, scope, params: new Map(), wanted };
 }
 
@@ -268,8 +239,4 @@ function countFits(use: RouterUse, places: readonly { readonly wanted: readonly 
   return true;
 }
 
-const asValue = (w: WDim): Value => {
-  const n = constantOf(w.dim);
-  return n === undefined ? { kind: "dim", value: w.dim, because: w.because } : int(n, w.because);
-};
 const fields = (v: unknown): { readonly [field: string]: Datum } => (typeof v === "object" && v !== null && !Array.isArray(v) ? (v as { [field: string]: Datum }) : {});

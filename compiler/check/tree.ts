@@ -11,7 +11,7 @@ import type { DimParam, Expr, Param, Statement, TypeExpr } from "../syntax/ast.t
 import { matchArguments } from "./arguments.ts";
 import type { StaticEvaluator } from "./configs.ts";
 import { Scope } from "./scope.ts";
-import { describe, moduleAt, show, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
+import { describe, moduleAt, show, valueOfSize, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
 
 type Members = Map<string, ModuleInstance | readonly ModuleInstance[]>;
 type Building = ModuleInstance & { readonly children: Members; readonly params: Map<string, ParamInstance> };
@@ -74,7 +74,7 @@ export class TreeBuilder {
       const w = d.value && this.dim(d.value, outer);
       if (!w) return undefined;
       out.push(w);
-      inner.set(names[i]!.name.text, asValue(w));
+      inner.set(names[i]!.name.text, valueOfSize(w));
     }
     return out;
   }
@@ -217,7 +217,6 @@ export class TreeBuilder {
 }
 
 const join = (a: string, b: string): string => (a === "" ? b : `${a}.${b}`);
-const asValue = (w: WDim): Value => (w.dim.length <= 1 && (w.dim[0]?.factors.length ?? 0) === 0 ? { kind: "int", value: w.dim[0]?.coef ?? 0, because: w.because } : { kind: "dim", value: w.dim, because: w.because });
 
 function pathOf(e: Expr): string | undefined {
   if (e.kind === "Ref") return e.name;

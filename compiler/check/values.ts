@@ -7,7 +7,7 @@
  */
 import type { Span } from "../base/source.ts";
 import type { Declaration, DeclarationOf, Expr, TypeExpr } from "../syntax/ast.ts";
-import type { Dim } from "../../ir/dim.ts";
+import { constantOf, type Dim } from "../../ir/dim.ts";
 import type { DType, NodeId, StorageType } from "../../ir/graph.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { MergeDefinition } from "./merging.ts";
@@ -192,5 +192,14 @@ export function show(v: Value): string {
     default: return describe(v);
   }
 }
+
+/** A dim as a value: a constant is an `int`. */
+export function valueOfDim(d: Dim, because: Span): Value {
+  const n = constantOf(d);
+  return n === undefined ? { kind: "dim", value: d, because } : int(n, because);
+}
+
+/** A size as a value. */
+export const valueOfSize = (w: WDim): Value => valueOfDim(w.dim, w.because);
 
 export type { Scope, TypeExpr };

@@ -116,8 +116,7 @@ class Printer {
 
   /** Do the statements read a buffer of the kernel? */
   #reads(body: readonly Stmt[]): boolean {
-    const names = new Set(this.#kernel.buffers.map((b) => b.name));
-    const reads = (e: Expr): boolean => (e.k === "load" && names.has(e.buffer)) || operands(e).some(reads);
+    const reads = (e: Expr): boolean => (e.k === "load" && this.#kernel.buffers.some((b) => b.name === e.buffer)) || operands(e).some(reads);
     return body.some((s) => {
       switch (s.k) {
         case "let": case "set": return reads(s.value);

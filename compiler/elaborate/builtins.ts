@@ -2,12 +2,12 @@
 import { equal, constantOf, floorDiv, constant, product, type Dim } from "../../ir/dim.ts";
 import type { NodeId, UnaryOp } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
-import { bool, describe, float, int, poison, text, type TensorVal, type Value } from "../check/values.ts";
+import { bool, describe, float, int, poison, text, valueOfDim, type TensorVal, type Value } from "../check/values.ts";
 import { seededPermutation } from "./permutation.ts";
 import { unaryMeaning } from "../../ir/meaning.ts";
 import { streamKey } from "../../ir/selection.ts";
 import { sumOfMembers } from "./members.ts";
-import { asNode, binary, dimOf, made, valueOfDim, type OperatorContext } from "./operators.ts";
+import { asNode, binary, dimOf, made, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
   /** A name for the rows a call keeps from run to run, different for each call. */

@@ -14,7 +14,7 @@ import { matchArguments } from "../check/arguments.ts";
 import { partNames } from "../check/ports.ts";
 import { Scope } from "../check/scope.ts";
 import {
-  bool, describe, float, int, list, none, poison, show, text, type Declared, type ModuleInstance, type ParamInstance, type TensorVal, type Value,
+  bool, describe, list, none, poison, text, type Declared, type ModuleInstance, type ParamInstance, type TensorVal, type Value,
 } from "../check/values.ts";
 import type { Elaborator, Overrides, Placement } from "./adapters.ts";
 import { builtins, callBuiltin, joinsMembers, type BuiltinContext } from "./builtins.ts";

@@ -14,12 +14,12 @@ import type { Param } from "../syntax/ast.ts";
 import { adaptersOf } from "../check/composition.ts";
 import { baseOf, type ComposedModel, type ModelTerm } from "../check/models.ts";
 import { Scope } from "../check/scope.ts";
-import { poison, type ModuleInstance, type Value } from "../check/values.ts";
+import { poison, valueOfDim, type ModuleInstance, type Value } from "../check/values.ts";
 import { sameShape, showType } from "../../ir/ops.ts";
 import { AdapterPlacement, type Elaborator, type Placement } from "./adapters.ts";
 import { combinedOutputs } from "./combined-model.ts";
 import { Interpreter } from "./interpreter.ts";
-import { dimOf, tensorOf, valueOfDim } from "./operators.ts";
+import { dimOf, tensorOf } from "./operators.ts";
 import { RequestInputs } from "./request-inputs.ts";
 import { StateNames } from "./state-names.ts";
 

@@ -6,7 +6,7 @@ import { showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { BinaryOperator, Expr } from "../syntax/ast.ts";
-import { bool, describe, float, int, list, poison, show, type ModuleInstance, type TensorVal, type Value, type WDim } from "../check/values.ts";
+import { bool, describe, float, int, list, poison, show, valueOfDim, type ModuleInstance, type TensorVal, type Value, type WDim } from "../check/values.ts";
 import { forEachMember } from "./member-parts.ts";
 
 export interface OperatorContext {
@@ -138,12 +138,6 @@ export function fromJson(d: unknown, because: Span): Value {
 /** An integer as a dim: a known one is a constant. */
 export function dimOf(v: Value): dim.Dim | undefined {
   return v.kind === "int" ? dim.constant(v.value) : v.kind === "dim" ? v.value : undefined;
-}
-
-/** A dim as a value: a constant is an `int`. */
-export function valueOfDim(d: dim.Dim, because: Span): Value {
-  const n = dim.constantOf(d);
-  return n === undefined ? { kind: "dim", value: d, because } : int(n, because);
 }
 
 const staticNumber = (v: Value): number | undefined => (v.kind === "int" || v.kind === "float" ? v.value : undefined);

@@ -4,8 +4,8 @@ import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { DimArg, Expr, TypeExpr } from "../syntax/ast.ts";
 import type { Scope } from "../check/scope.ts";
-import type { Value, WDim } from "../check/values.ts";
-import { dimOf, valueOfDim } from "./operators.ts";
+import { valueOfSize, type Value, type WDim } from "../check/values.ts";
+import { dimOf } from "./operators.ts";
 
 export interface ShapeContext {
   readonly diagnostics: Diagnostics;
@@ -37,7 +37,7 @@ export function unify(type: TypeExpr, value: Value, scope: Scope, c: ShapeContex
 function unifyDim(declared: DimArg, actual: WDim, at: Span, scope: Scope, c: ShapeContext): boolean {
   if (declared.kind !== "dim" || !declared.value) return true;
   if (declared.value.kind === "Ref" && !scope.lookup(declared.value.name)) {
-    scope.set(declared.value.name, valueOfDim(actual.dim, actual.because));
+    scope.set(declared.value.name, valueOfSize(actual));
     return true;
   }
   const value = c.evaluate(declared.value, scope);

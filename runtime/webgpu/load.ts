@@ -6,7 +6,7 @@ import type { ModelPlan, PlanBuffer, Program } from "../plan.ts";
 import type { Connection } from "./device.ts";
 import { WebgpuExecutable } from "./executable.ts";
 import { usableKernels, type LoadedKernel } from "./kernels.ts";
-import { guarded, messageOf, roundUp, storageBuffer } from "./memory.ts";
+import { guarded, messageOf, storageBuffer } from "./memory.ts";
 
 export async function loadModel(c: Connection, plan: ModelPlan, weights: WeightSource, onProgress?: (done: number, total: number) => void): Promise<WebgpuExecutable> {
   const program = plan.programs.webgpu;
