@@ -6,7 +6,8 @@
  */
 import type { BinaryOp, OpName, UnaryOp } from "./graph.ts";
 import { hiddenScore, type NodeOf } from "./ops.ts";
-import { philox, topMask, order } from "./selection.ts";
+import { philox } from "./philox.ts";
+import { topMask, order } from "./selection.ts";
 import { solve, svd } from "./linear-algebra.ts";
 import { lines, room, sizeOf, stridesOf, walk, type TensorData, type TensorValue } from "./tensor.ts";
 

@@ -8,9 +8,10 @@
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Expr, ExprOf, StringLit } from "../syntax/ast.ts";
-import { FormatReader, type Datum, type FormatScope } from "./adapter-format.ts";
+import { FormatReader, type FormatScope } from "./adapter-format.ts";
 import { datumValue, fitType, isMisfit, matchArguments } from "./arguments.ts";
 import { checkTensors } from "./adapter-tensors.ts";
+import { fieldsOf } from "./directory-formats.ts";
 import { linearDims } from "./method-binding.ts";
 import { placedParams, withDefaults, type PlacedParam } from "./method-sites.ts";
 import type { PlacementContext } from "./placement.ts";
@@ -123,7 +124,7 @@ export function bindRouter(use: RouterUse, context: RouterContext): readonly Rou
   const { where } = router;
   const modules = where.kind === "each site" ? (router.time === "layer" ? layersOf(sites) : sites) : where.kind === "modules" ? where.modules : [base.root];
   const reader = readerOf(router, base, context);
-  const scope: FormatScope = { config: fields(router.file?.header.json["adapter_config.json"]), base: fields(base.header.json["config.json"]), name: router.name };
+  const scope: FormatScope = { config: fieldsOf(router.file?.header.json["adapter_config.json"]), base: fieldsOf(base.header.json["config.json"]), name: router.name };
   const refused = reader?.refusals(scope) ?? [];
   for (const r of refused)
     context.diagnostics.report("A0213", { at: router.file!.path.span, file: "adapter_config.json", field: r.field, value: JSON.stringify(r.value), ...(r.message ? { reason: r.message } : {}), declared: r.span });
@@ -151,7 +152,7 @@ export function bindRouter(use: RouterUse, context: RouterContext): readonly Rou
 function readerOf(router: Router, base: Base, context: RouterContext): FormatReader | undefined {
   if (!router.file) return undefined;
   const config = router.file.header.json["adapter_config.json"];
-  const scope: FormatScope = { config: fields(config), base: fields(base.header.json["config.json"]) };
+  const scope: FormatScope = { config: fieldsOf(config), base: fieldsOf(base.header.json["config.json"]) };
   const format = context.formats.find((f) => {
     const own = new FormatReader(f.declaration, context.formats.map((x) => x.declaration));
     return f.declaration.target.text === router.declared.declaration.name.text && (config !== undefined ? own.recognizes(scope) : own.bare);
@@ -238,5 +239,3 @@ function countFits(use: RouterUse, places: readonly { readonly wanted: readonly 
   }
   return true;
 }
-
-const fields = (v: unknown): { readonly [field: string]: Datum } => (typeof v === "object" && v !== null && !Array.isArray(v) ? (v as { [field: string]: Datum }) : {});

@@ -5,7 +5,7 @@ import type { Span } from "../base/source.ts";
 import { bool, describe, float, int, poison, text, valueOfDim, type TensorVal, type Value } from "../check/values.ts";
 import { seededPermutation } from "./permutation.ts";
 import { unaryMeaning } from "../../ir/meaning.ts";
-import { streamKey } from "../../ir/selection.ts";
+import { streamKey } from "../../ir/philox.ts";
 import { sumOfMembers } from "./members.ts";
 import { asNode, binary, dimOf, made, type OperatorContext } from "./operators.ts";
 

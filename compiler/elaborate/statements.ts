@@ -3,6 +3,7 @@ import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr, Statement } from "../syntax/ast.ts";
 import type { Scope } from "../check/scope.ts";
 import type { Value } from "../check/values.ts";
+import { itemsOf } from "./literals.ts";
 
 export interface Body {
   readonly diagnostics: Diagnostics;
@@ -37,11 +38,7 @@ function runStatement(s: Statement, body: Body): void {
       return;
     }
     case "ForStmt": {
-      const over = body.evaluate(s.over);
-      const start = over.kind === "range" ? (over.from ?? 0) : 0;
-      const counted = over.kind === "range" && over.from !== undefined && over.to !== undefined ? Math.max(0, over.to - over.from + (over.inclusive ? 1 : 0)) : 0;
-      const items = over.kind === "list" ? over.items : Array.from({ length: counted }, (_, i): Value => ({ kind: "int", value: start + i, because: s.span }));
-      for (const item of items) {
+      for (const item of itemsOf(body.evaluate(s.over), s.over.span, diagnostics)) {
         scope.set(s.names[0]!.text, item);
         runBody(s.body.statements, body);
       }

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { qr, solve, svd } from "../../ir/linear-algebra.ts";
-import { order, philox, philoxBlock, streamKey, topMask } from "../../ir/selection.ts";
+import { philox, philoxBlock, streamKey } from "../../ir/philox.ts";
+import { order, topMask } from "../../ir/selection.ts";
 import { softmaxRows } from "../../ir/softmax-rows.ts";
 
 /** `[m, n]` with the rank given at most. */

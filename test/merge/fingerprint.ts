@@ -2,7 +2,7 @@
  * Fingerprints of tensors: the norm and the products with eight random vectors. A tensor that differs by the relative distance e has
  * products that differ by about e times the norm, so a fingerprint stands for the whole tensor in a few numbers.
  */
-import { philox, streamKey } from "../../ir/selection.ts";
+import { philox, streamKey } from "../../ir/philox.ts";
 
 const directions = 8;
 

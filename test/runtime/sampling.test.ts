@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { RuntimeFailure } from "../../runtime/errors.ts";
-import { philox2x32, uniform } from "../../runtime/text/random.ts";
+import { philox2x32 } from "../../ir/philox.ts";
+import { uniform } from "../../runtime/text/random.ts";
 import { checkSampling, chooseToken, firstMax, logProbability, processedLogits, type SamplingOptions } from "../../runtime/text/sampling.ts";
 
 interface Oracle {
