@@ -9,14 +9,22 @@ import type { SourceFile, Span } from "./base/source.ts";
 import { Diagnostics } from "./diagnostics/diagnostic.ts";
 import type { Declaration, File, Import } from "./syntax/ast.ts";
 import { parse } from "./syntax/build.ts";
+import { outline, type Outlined } from "./syntax/outline.ts";
 import { Scope } from "./check/scope.ts";
 import type { Declared, Value } from "./check/values.ts";
 import { stdlib } from "./stdlib.generated.ts";
 
-/** A parsed file with its names. */
+/** A parsed file of the program with its names. */
 export interface Unit {
   readonly name: string;
   readonly file: File;
+  readonly scope: Scope;
+}
+
+/** A file of the library with its names; its declarations are read when they are asked for. */
+export interface StandardUnit {
+  readonly name: string;
+  readonly declarations: readonly Outlined[];
   readonly scope: Scope;
 }
 
@@ -26,30 +34,32 @@ export interface Library {
   /** Files of the program in the order they were met, the entry first. */
   readonly own: readonly Unit[];
   /** All files of the standard library. */
-  readonly standard: readonly Unit[];
+  readonly standard: readonly StandardUnit[];
 }
 
-let standardUnits: readonly Unit[] | undefined;
+let standardUnits: readonly StandardUnit[] | undefined;
 
-/** The standard library, parsed once. */
-export function standardLibrary(): readonly Unit[] {
+/** The standard library, outlined once. */
+export function standardLibrary(): readonly StandardUnit[] {
   if (standardUnits) return standardUnits;
   const prelude = new Scope();
-  const units = Object.entries(stdlib).map(([name, text]): Unit => {
-    const { value, diagnostics } = parse({ name: `${name}.adapt`, text });
-    if (diagnostics.length > 0) throw new Error(`the library's ${name} does not parse: ${diagnostics[0]!.title}`);
-    return { name, file: value, scope: name === "std/prelude" ? prelude : new Scope(prelude) };
+  const outlines = Object.entries(stdlib).map(([name, text]) => {
+    const { imports, declarations } = outline({ name: `${name}.adapt`, text });
+    const scope = name === "std/prelude" ? prelude : new Scope(prelude);
+    for (const d of declarations) if (d.word !== "format") bindOutlined(scope, d, name);
+    return { name, declarations, scope, imports };
   });
-  const diagnostics = new Diagnostics();
-  for (const u of units) declare(u, diagnostics);
-  const [twice] = diagnostics.items;
-  if (twice) throw new Error(`the library's ${twice.labels[0]?.span.file.name ?? "file"}: ${twice.title}`);
-  for (const u of units) for (const i of u.file.imports) for (const { name, as } of i.names) {
-    const found = units.filter((x) => matches(x.name, i.from.value)).flatMap((x) => x.scope.own(name.text) ?? [])[0];
+  for (const u of outlines) for (const i of u.imports) for (const { name, as } of i.names) {
+    const found = outlines.find((x) => matches(x.name, i.from.value) && x.scope.own(name.text));
     if (!found) throw new Error(`the library's ${u.name} imports \`${name.text}\`, which ${i.from.value} does not declare`);
-    u.scope.set((as ?? name).text, found);
+    u.scope.set((as ?? name).text, { kind: "lazy", because: name.span, force: () => found.scope.lookup(name.text)! });
   }
-  return (standardUnits = units);
+  return (standardUnits = outlines);
+}
+
+function bindOutlined(scope: Scope, d: Outlined, file: string): void {
+  if (scope.own(d.name.text)) throw new Error(`the library's ${file} declares \`${d.name.text}\` twice`);
+  scope.set(d.name.text, { kind: "lazy", because: d.name.span, force: () => declaredValue({ declaration: d.tree(), home: scope }) });
 }
 
 /** Reads a program and what it imports; faults are reported. Undefined when the entry cannot be read. */
@@ -106,19 +116,20 @@ class Loader {
     this.bind(unit, i, [known ?? (await this.unit({ name: path, text: text! }, here))]);
   }
 
-  private bind(unit: Unit, i: Import, from: readonly Unit[]): void {
+  private bind(unit: Unit, i: Import, from: readonly (Unit | StandardUnit)[]): void {
+    const declarations = from.flatMap((u) => ("file" in u ? u.file.declarations.map((d) => ({ name: d.name, tree: () => d, scope: u.scope })) : u.declarations.map((d) => ({ name: d.name, tree: () => d.tree(), scope: u.scope }))));
     for (const { name, as } of i.names) {
-      const own = from.flatMap((u) => u.file.declarations.filter((d) => d.name.text === name.text).map((d) => ({ d, u })));
-      const found = own.find(({ d }) => d.exported) ?? own[0];
+      const own = declarations.filter((d) => d.name.text === name.text);
+      const found = own.find((d) => d.tree().exported) ?? own[0];
       const as_ = as ?? name;
       const clash = unit.scope.own(as_.text);
       if (clash) this.diagnostics.report("A0106", { at: as_.span, name: as_.text, first: clash.because });
       else if (!found) {
-        if (from.length > 0) this.diagnostics.report("A0103", { at: name.span, name: name.text, module: i.from.value, exported: from.flatMap((u) => u.file.declarations.filter((d) => d.exported).map((d) => d.name.text)) });
+        if (from.length > 0) this.diagnostics.report("A0103", { at: name.span, name: name.text, module: i.from.value, exported: declarations.flatMap((d) => (d.tree().exported ? [d.name.text] : [])) });
         unit.scope.set(as_.text, { kind: "poison", because: name.span });
       } else {
-        if (!found.d.exported) this.diagnostics.report("A0104", { at: name.span, name: name.text, module: i.from.value, declared: found.d.name.span });
-        unit.scope.set(as_.text, { kind: "lazy", because: name.span, force: () => found.u.scope.lookup(name.text)! });
+        if (!found.tree().exported) this.diagnostics.report("A0104", { at: name.span, name: name.text, module: i.from.value, declared: found.name.span });
+        unit.scope.set(as_.text, { kind: "lazy", because: name.span, force: () => found.scope.lookup(name.text)! });
       }
     }
   }
@@ -137,9 +148,24 @@ function declare(unit: Unit, diagnostics: Diagnostics): void {
 
 const declaredValue = (declared: Declared): Value => ({ kind: "declared", declared, because: declared.declaration.name.span });
 
-/** Declarations of a kind in the program's files and in the library, the program's first. */
-export function declarationsOf<K extends Declaration["kind"]>(library: Library, kind: K): readonly Declared<K>[] {
-  return [...library.own, ...library.standard].flatMap((u) => u.file.declarations.filter((d) => d.kind === kind).map((declaration) => ({ declaration, home: u.scope }) as Declared<K>));
+const wordOf = { Architecture: "architecture", Format: "format", Merge: "merge", Method: "method", RouterDecl: "router" } as const;
+
+/**
+ * Declarations of a kind in the program's files and in the library, the program's first. With `mentioning`, only those of the
+ * library that have one of these strings in them.
+ */
+export function declarationsOf<K extends keyof typeof wordOf>(library: Library, kind: K, mentioning?: readonly string[]): readonly Declared<K>[] {
+  const ofKind = (declaration: Declaration, home: Scope): readonly Declared<K>[] => (declaration.kind === kind ? [{ declaration, home } as Declared<K>] : []);
+  const mentioned = (d: Outlined): boolean => d.word === wordOf[kind] && (!mentioning || mentioning.some((text) => d.mentions(text)));
+  return [
+    ...library.own.flatMap((u) => u.file.declarations.flatMap((d) => ofKind(d, u.scope))),
+    ...library.standard.flatMap((u) => u.declarations.filter(mentioned).flatMap((d) => ofKind(d.tree(), u.scope))),
+  ];
+}
+
+/** The file of the library that declares a name. */
+export function standardHome(library: Library, kind: keyof typeof wordOf, name: string): string | undefined {
+  return library.standard.find((u) => u.declarations.some((d) => d.word === wordOf[kind] && d.name.text === name))?.name;
 }
 
 /** Names of library files and folders that can be imported. */

@@ -18,7 +18,7 @@ import { standardLibrary } from "./library.ts";
 /** A method of `std/merges/results` by a parameter that it has. */
 function resultMethod(param: string): Declared<"Method"> {
   for (const u of standardLibrary().filter((x) => x.name === "std/merges/results"))
-    for (const declaration of u.file.declarations)
+    for (const declaration of u.declarations.map((d) => d.tree()))
       if (declaration.kind === "Method" && declaration.body.statements.some((s) => s.kind === "ParamStmt" && s.name.text === param)) return { declaration, home: u.scope };
   throw new Error(`the library has no merge result with the parameter ${param}`);
 }

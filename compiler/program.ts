@@ -21,7 +21,7 @@ import { TreeBuilder } from "./check/tree.ts";
 import { describe, type Base, type Declared, type ModuleInstance } from "./check/values.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
 import { basePorts, type BasePorts } from "./elaborate/ports.ts";
-import { declarationsOf, loadLibrary, type Library } from "./library.ts";
+import { declarationsOf, loadLibrary, standardHome, type Library } from "./library.ts";
 
 /** A model a file exports. */
 export interface ExportedModel { readonly name: string; readonly model: ModelTerm }
@@ -209,7 +209,7 @@ class ProgramChecker {
 
   private baseContext(): BaseContext {
     return {
-      diagnostics: this.diagnostics, architectures: declarationsOf(this.library, "Architecture"),
+      diagnostics: this.diagnostics, architectures: (reading) => declarationsOf(this.library, "Architecture", reading),
       checkpoint: (p) => this.checkpoint(p, "base"),
       evaluate: (e, scope) => this.interpreter.evaluate(e, scope), condition: (e, scope) => this.interpreter.condition(e, scope),
     };
@@ -222,7 +222,7 @@ class ProgramChecker {
         const found = home.lookup(name);
         if (found?.kind === "declared" && found.declared.declaration.kind === "Merge") return found.declared as Declared<"Merge">;
         const merges = declarationsOf(this.library, "Merge").map((m) => m.declaration.name.text);
-        const from = this.library.standard.find((u) => u.file.declarations.some((d) => d.kind === "Merge" && d.name.text === name))?.name;
+        const from = standardHome(this.library, "Merge", name);
         if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "merge", found: describe(found) });
         else if (!found) this.diagnostics.report("A0513", { at, name, candidates: [...new Set(merges)], ...(from ? { importFrom: from } : {}) });
         return undefined;
@@ -320,8 +320,8 @@ class ProgramChecker {
   /** Reports an unknown name of the library, with the import that would bring it. */
   private unknown(name: string, at: Span, kind: "Method" | "RouterDecl", what: string): undefined {
     const all = declarationsOf(this.library, kind);
-    const home = this.library.standard.find((u) => u.file.declarations.some((d) => d.kind === kind && d.name.text === name));
-    this.diagnostics.report("A0105", { at, name, what, candidates: all.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.name.slice(0, home.name.lastIndexOf("/")) } : {}) });
+    const home = standardHome(this.library, kind, name);
+    this.diagnostics.report("A0105", { at, name, what, candidates: all.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.slice(0, home.lastIndexOf("/")) } : {}) });
     return undefined;
   }
 

@@ -13,8 +13,8 @@ import { TreeBuilder } from "./tree.ts";
 import { modulesOf, type Base, type Declared, type ModuleInstance, type ParamInstance, type RecordVal, type Value } from "./values.ts";
 
 export interface BaseContext extends StaticEvaluator {
-  /** Architectures in reach, those of the program first. */
-  readonly architectures: readonly Declared<"Architecture">[];
+  /** Architectures in reach, those of the program first; of the library only those that mention one of the names. */
+  architectures(reading?: readonly string[]): readonly Declared<"Architecture">[];
   checkpoint(path: StringLit, kind: "base"): CheckpointHeader | undefined;
 }
 
@@ -46,10 +46,10 @@ export function builtBase(name: string, architecture: Declared<"Architecture">, 
 
 function architectureFor(config: Readonly<Record<string, unknown>>, at: Span, context: BaseContext): Declared<"Architecture"> | undefined {
   const listed = Array.isArray(config["architectures"]) ? config["architectures"].filter((a): a is string => typeof a === "string") : [];
-  const found = context.architectures.find((a) => listed.some((name) => clauseStrings(a.declaration, "reads").includes(name)));
+  const found = context.architectures(listed).find((a) => listed.some((name) => clauseStrings(a.declaration, "reads").includes(name)));
   if (found) return found;
   const named = listed[0] ?? (typeof config["model_type"] === "string" ? config["model_type"] : "no architecture");
-  context.diagnostics.report("A0621", { at, architecture: named, known: context.architectures.flatMap((a) => clauseStrings(a.declaration, "reads")) });
+  context.diagnostics.report("A0621", { at, architecture: named, known: context.architectures().flatMap((a) => clauseStrings(a.declaration, "reads")) });
   return undefined;
 }
 

@@ -35,7 +35,7 @@ export async function planMergekit(name: string, source: string, host: Host, opt
     else diagnostics.report("A0510", { at: at(p.at), name: p.name, detail: p.detail });
   }
   if (!said) return undefined;
-  const merges = standardLibrary().filter((u) => u.name === "std/merges/mergekit").flatMap((u) => u.file.declarations.flatMap((d) => (d.kind === "Merge" ? [{ declaration: d, home: u.scope } as Declared<"Merge">] : [])));
+  const merges = standardLibrary().filter((u) => u.name === "std/merges/mergekit").flatMap((u) => u.declarations.filter((d) => d.word === "merge").map((d) => ({ declaration: d.tree(), home: u.scope }) as Declared<"Merge">));
   const merge = merges.find((m) => m.declaration.name.text === said.method.value);
   if (!merge) {
     diagnostics.report("A0513", { at: at(said.method.at), name: said.method.value, candidates: merges.map((m) => m.declaration.name.text) });

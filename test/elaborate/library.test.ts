@@ -7,29 +7,41 @@ import { Diagnostics } from "../../compiler/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../compiler/diagnostics/render.ts";
 import { builtins } from "../../compiler/elaborate/builtins.ts";
 import { format } from "../../compiler/syntax/format.ts";
-import { standardLibrary } from "../../compiler/library.ts";
+import { standardLibrary, type StandardUnit } from "../../compiler/library.ts";
+import type { Declaration } from "../../compiler/syntax/ast.ts";
+import { parse } from "../../compiler/syntax/build.ts";
+import { stdlib } from "../../compiler/stdlib.generated.ts";
 
 const root = join(import.meta.dirname, "../..");
+const trees = (u: StandardUnit): readonly Declaration[] => u.declarations.map((d) => d.tree());
 
 test("the compiler holds the texts of stdlib", async () => {
   const script = (await import(join(root, "scripts/stdlib.mjs"))) as { generated(): string; target: string };
   expect(readFileSync(script.target, "utf8"), "run node scripts/stdlib.mjs").toBe(script.generated());
 });
 
+test("the outline of a file is the file", () => {
+  for (const u of standardLibrary()) {
+    const { value, diagnostics } = parse({ name: `${u.name}.adapt`, text: stdlib[u.name]! });
+    expect(renderDiagnostics(diagnostics)).toBe("");
+    expect(trees(u), u.name).toEqual(value.declarations);
+  }
+});
+
 test("every extern function has a row, and every row an extern function with its parameters", () => {
-  const declared = standardLibrary().flatMap((u) => u.file.declarations).flatMap((d) => (d.kind === "Function" && d.extern ? [d.name.text] : []));
+  const declared = standardLibrary().flatMap((u) => trees(u)).flatMap((d) => (d.kind === "Function" && d.extern ? [d.name.text] : []));
   expect(Object.keys(builtins).sort()).toEqual([...new Set(declared)].sort());
 });
 
 test("every name in the library means something", () => {
   const diagnostics = new Diagnostics();
-  for (const u of standardLibrary()) for (const d of u.file.declarations) checkNames(d, u.scope, diagnostics);
+  for (const u of standardLibrary()) for (const d of trees(u)) checkNames(d, u.scope, diagnostics);
   expect(renderDiagnostics(diagnostics.items)).toBe("");
 });
 
 test("every name of an activation is a function", () => {
   const prelude = standardLibrary().find((u) => u.name === "std/prelude")!;
-  const names = prelude.file.declarations.flatMap((d) => (d.kind === "Enum" ? d.cases.map((c) => c.text) : []));
+  const names = trees(prelude).flatMap((d) => (d.kind === "Enum" ? d.cases.map((c) => c.text) : []));
   expect(names.filter((n) => { const v = prelude.scope.lookup(n); return v?.kind !== "declared" || v.declared.declaration.kind !== "Function"; })).toEqual([]);
 });
 
@@ -39,6 +51,6 @@ test.each(readdirSync(join(root, "stdlib"), { recursive: true, encoding: "utf8" 
 });
 
 test("every declaration of the library that is exported says what it is", () => {
-  const silent = standardLibrary().flatMap((u) => u.file.declarations.filter((d) => d.exported && !d.doc).map((d) => `${u.name}: ${d.name.text}`));
+  const silent = standardLibrary().flatMap((u) => trees(u).filter((d) => d.exported && !d.doc).map((d) => `${u.name}: ${d.name.text}`));
   expect(silent).toEqual([]);
 });
