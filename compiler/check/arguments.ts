@@ -47,6 +47,14 @@ function inEnum(value: Value, name: string, declared: Span, home: Scope | undefi
   return value.kind === "declared" || value.kind === "function" || value.kind === "lambda" ? value : { kind: "type", expected: `one of ${cases.join(", ")}`, declared };
 }
 
+/** The default of a parameter as the case of an enum that it names; undefined where it is another expression. */
+export function defaultCase(param: Param, home: Scope): Value | undefined {
+  const { type, default: e } = param;
+  if (e?.kind !== "Ref" || type?.kind !== "NamedType" || home.lookup(e.name)) return undefined;
+  const fitted = inEnum(text(e.name, e.span), type.name.text, type.span, home);
+  return !isMisfit(fitted) && fitted.kind === "enum" ? fitted : undefined;
+}
+
 export function isMisfit(v: Value | Misfit): v is Misfit {
   return "expected" in v && "declared" in v;
 }

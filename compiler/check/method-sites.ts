@@ -6,7 +6,7 @@ import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts
 import type { Span } from "../base/source.ts";
 import type { Binder, Name, Param } from "../syntax/ast.ts";
 import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
-import { fitType, isMisfit } from "./arguments.ts";
+import { defaultCase, fitType, isMisfit } from "./arguments.ts";
 import { binderText, bindsMap, bindsParams } from "./method-binding.ts";
 import type { MergeDefinition } from "./merging.ts";
 import type { PlacedAdapter } from "./placement.ts";
@@ -152,7 +152,7 @@ export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader
 export function withDefaults(params: readonly Param[], args: ReadonlyMap<string, Value>, scope: Scope, context: MethodContext): ReadonlyMap<string, Value> {
   const out = new Map<string, Value>();
   for (const p of params) {
-    const value = args.get(p.name.text) ?? (p.default && context.evaluate(p.default, scope));
+    const value = args.get(p.name.text) ?? defaultCase(p, scope) ?? (p.default && context.evaluate(p.default, scope));
     if (!value) continue;
     const fitted = fitType(value, p.type, scope);
     const kept = isMisfit(fitted) ? value : fitted;

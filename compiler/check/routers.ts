@@ -7,7 +7,7 @@
  */
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
-import type { Expr, ExprOf, StringLit } from "../syntax/ast.ts";
+import type { DeclarationOf, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
 import { FormatReader, type FormatScope } from "./adapter-format.ts";
 import { datumValue, fitType, isMisfit, matchArguments } from "./arguments.ts";
 import { checkTensors } from "./adapter-tensors.ts";
@@ -91,6 +91,12 @@ export function readRouter(name: string, span: Span, value: Expr, context: Route
     return undefined;
   }
   if (!declared || !where) return undefined;
+  const read = declared.declaration.at.find((b) => b.port && b.port.text !== "input" && !(b.port.text === "output" && where.kind === "each site" && unit !== "layer"));
+  if (read) {
+    const at = time ?? value;
+    diagnostics.report("A0109", { at: at.span, what: `a router that reads \`${read.port!.text}\` here`, help: "a router reads the input of a module, or with `output of` the output of each site that it decides for" });
+    return undefined;
+  }
   const given = (call.kind === "Call" ? call.args : []).map((a) => ({ ...(a.name ? { name: a.name } : {}), value: { ...context.evaluate(a.value, context.scope), because: a.value.span }, span: a.span }));
   if (given.some((g) => g.value.kind === "poison")) return undefined;
   const args = matchArguments(callee.name, declared.declaration.params, given, declared.declaration.name.span, diagnostics);
@@ -106,6 +112,9 @@ function whereOf(at: ExprOf<"At"> | undefined, context: RouterContext): Where | 
   const found = select(at.where, { baseNamed: (n, s) => context.baseNamed(n, s), valueOf: (e) => context.evaluate(e, context.scope), diagnostics: context.diagnostics });
   return found && { kind: "modules", modules: found.sites.map((s) => s.module), base: found.base };
 }
+
+/** Does a router read what the site yields, `at y: output of Hidden[D]`, and not what it reads? */
+export const readsOutput = (declaration: DeclarationOf<"RouterDecl">): boolean => declaration.at.some((b) => b.port?.text === "output");
 
 /** What a route asks of its router. */
 export interface RouterUse {
@@ -222,9 +231,10 @@ function layersOf(sites: readonly ModuleInstance[]): readonly ModuleInstance[] {
 
 /** Width of what a router reads at a module: its input, or the hidden states of a pass. */
 function widthAt(module: ModuleInstance, { router, base }: RouterUse, context: RouterContext): WDim | undefined {
-  const port = router.where.kind === "pass" ? "hidden_states" : "input";
+  const own = readsOutput(router.declared.declaration) ? "output" : "input";
+  const port = router.where.kind === "pass" ? "hidden_states" : own;
   const at = router.where.kind === "once" ? (modulesOf(base.root).find((m) => m.index !== undefined) ?? module) : module;
-  return linearDims(at)?.from ?? context.portsOf(at)?.get(port)?.shapes[0]?.at(-1);
+  return linearDims(at)?.[own === "output" ? "to" : "from"] ?? context.portsOf(at)?.get(port)?.shapes[0]?.at(-1);
 }
 
 /** A gate that was trained for another number of candidates says so, not by its shape. */

@@ -4,7 +4,9 @@
  * Low-rank candidates on one input become one product of stacked factors, whatever their ranks; other candidates are
  * computed for all rows and weighted or chosen.
  */
+import { constantOf, equal, type Dim } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
+import { showShape } from "../../ir/ops.ts";
 import type { Term } from "../check/composition.ts";
 import type { RouteTerm, SwitchTerm } from "../check/choices.ts";
 import type { Value } from "../check/values.ts";
@@ -26,9 +28,21 @@ export function routed(term: RouteTerm, state: PortState, context: ChoiceContext
   const { site, evaluator } = context, { builder: b } = evaluator;
   const changes = term.candidates.map((c) => changeOf(context.denote(c, state), state, context));
   if (changes.every((c) => c.after === state)) return state;
-  const weights = evaluator.gates.at(term, site.module, site.input, () => candidateValues(term, changes, context));
+  const weights = evaluator.gates.at(term, site, () => candidateValues(term, changes, context));
   if (weights === undefined) return state;
-  const acting = changes.flatMap((c, weight) => (c.effect.size > 0 ? [{ ...c, weight }] : []));
+  const byFeature = term.blocks === 1 && isByFeature(b.shapeOf(weights), b.shapeOf(site.value));
+  if (byFeature && term.mix !== "outputs") {
+    evaluator.diagnostics.report("A0405", { at: term.span, space: term.mix, adapter: term.router.name, because: term.router.declared.declaration.name.span, becauseLabel: "yields a weight for each feature", body: "One weight a feature scales what a candidate adds to an output, and no factor of it." });
+    return state;
+  }
+  const lead = b.shapeOf(weights).slice(0, term.blocks > 1 ? -2 : -1), axes = shareAxes(lead, b.shapeOf(site.value));
+  if (!axes) {
+    const body = "Its router yields weights of other sizes than those of the value that the candidates change.";
+    evaluator.diagnostics.report("A0207", { at: term.span, expected: showShape(b.shapeOf(site.value)), found: showShape(lead), because: term.router.declared.declaration.name.span, body });
+    return state;
+  }
+  // A weight of each feature acts behind the last product.
+  const acting = changes.flatMap((c, weight) => (c.effect.size > 0 ? [{ ...c, factors: byFeature ? undefined : c.factors, weight }] : []));
   const products = acting.flatMap(({ factors, weight }) => (factors ?? []).map((of) => ({ of, weight })));
   let value = state.value;
   if (term.mix === "factors") value = plus(value, single(mixedFactors(b, acting.flatMap((c) => c.factors ?? []), weights, term.blocks)));
@@ -38,9 +52,22 @@ export function routed(term: RouteTerm, state: PortState, context: ChoiceContext
       const effect = total(b, c.effect, (n) => evaluator.isConst(n), site.value);
       const shape = b.shapeOf(effect), last = b.rankOf(weights) - 1;
       const share = b.reshape(b.slice(weights, last, c.weight, 1), b.shapeOf(weights).slice(0, last));
-      value = plus(value, single(b.mul(effect, b.broadcast(share, shape, b.shapeOf(share).map((_, i) => i)))));
+      value = plus(value, single(b.mul(effect, b.broadcast(share, shape, axes))));
     }
   return { value, map: lostMap(term.router.name, term) };
+}
+
+/** Do weights `[.., D, N]` have one for each feature of a value `[.., D]`? */
+const isByFeature = (weights: readonly Dim[], value: readonly Dim[]): boolean =>
+  weights.length > 1 && constantOf(value.at(-1)!) !== undefined && equal(weights.at(-2)!, value.at(-1)!);
+
+/** The axes of a value that those of a share are: the same dims in the same order, or else the first ones. Undefined where sizes differ. */
+function shareAxes(share: readonly Dim[], value: readonly Dim[]): readonly number[] | undefined {
+  const axes: number[] = [];
+  for (const [i, d] of value.entries()) if (axes.length < share.length && equal(share[axes.length]!, d)) axes.push(i);
+  if (axes.length === share.length) return axes;
+  const known = (d: Dim | undefined): boolean => d === undefined || constantOf(d) !== undefined;
+  return share.some((d, i) => known(d) || known(value[i])) ? undefined : share.map((_, i) => i);
 }
 
 /** The state after a switch; the same object when no arm acts here. */

@@ -292,7 +292,8 @@ export class MethodRun {
     const w = total(b, weight, () => true, [...weight.keys()][0]!);
     const at = (value: NodeId): NodeId | undefined => {
       const scope = this.scope.child();
-      scope.set(declaration.on.name.text, this.evaluator.tensor(value, e.span));
+      const { on } = declaration;
+      scope.set(bindsMap(on) ? `${on.name.text}.out` : on.name.text, this.evaluator.tensor(value, e.span));
       const v = this.evaluator.evaluate(e, scope);
       return v.kind === "tensor" ? v.node : undefined;
     };

@@ -11,7 +11,7 @@ import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Block } from "../syntax/ast.ts";
 import { partsOf, type Term } from "../check/composition.ts";
 import type { RouteTerm } from "../check/choices.ts";
-import type { RouterParam, RouterPlace } from "../check/routers.ts";
+import { readsOutput, type RouterParam, type RouterPlace } from "../check/routers.ts";
 import type { Scope } from "../check/scope.ts";
 import { describe, type ModuleInstance, type TensorVal, type Value } from "../check/values.ts";
 
@@ -28,6 +28,9 @@ export interface GateEvaluator {
 
 /** A candidate of a route at one site, as a router may read it. */
 export type CandidateValues = () => Value;
+
+/** Where a route acts: what the module reads, and the value that the candidates change. */
+export interface DecidedSite { readonly module: ModuleInstance; readonly input: NodeId; readonly value: NodeId }
 
 /** A decision: `[.., N]`; with an axis of sites before the last where `bySite`. */
 interface Decision { readonly node: NodeId; readonly bySite: boolean }
@@ -83,7 +86,7 @@ export class Gates {
   }
 
   /** The weights of a route at a site, `[.., N]`; undefined after a report. */
-  at(route: RouteTerm, module: ModuleInstance, input: NodeId, candidates: CandidateValues): NodeId | undefined {
+  at(route: RouteTerm, { module, input, value }: DecidedSite, candidates: CandidateValues): NodeId | undefined {
     const { builder: b } = this.evaluator;
     const own = route.router.where.kind === "each site" && route.router.time !== "layer";
     if (!own && !this.shared.has(route) && route.router.declared.declaration.at.length === 0) this.shared.set(route, this.decide(route, route.places[0]!, undefined, undefined));
@@ -93,7 +96,7 @@ export class Gates {
       this.evaluator.diagnostics.report("A0408", { at: route.span, router: route.router.name, site: module.path, because: route.router.span });
       return undefined;
     }
-    const decision = own ? place && this.decide(route, place, input, candidates) : this.shared.get(route);
+    const decision = own ? place && this.decide(route, place, readsOutput(route.router.declared.declaration) ? value : input, candidates) : this.shared.get(route);
     if (!decision?.bySite) return decision?.node;
     const rank = b.rankOf(decision.node);
     const here = b.slice(decision.node, rank - 2, route.sites.indexOf(module), 1);

@@ -10,7 +10,7 @@ import type { NodeId } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Block, Expr, ExprOf, Param, Statement, TypeExpr } from "../syntax/ast.ts";
-import { matchArguments } from "../check/arguments.ts";
+import { defaultCase, matchArguments } from "../check/arguments.ts";
 import { partNames } from "../check/ports.ts";
 import { Scope } from "../check/scope.ts";
 import {
@@ -315,7 +315,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   private bind(params: readonly Param[], given: ReadonlyMap<string, Value>, scope: Scope, at: Span, callee: string): readonly Value[] | undefined {
     const out: Value[] = [];
     for (const p of params) {
-      const v = given.get(p.name.text) ?? (p.default && this.evaluate(p.default, scope));
+      const v = given.get(p.name.text) ?? defaultCase(p, scope) ?? (p.default && this.evaluate(p.default, scope));
       if (!v) {
         this.diagnostics.report("A0201", { at, name: p.name.text, callee, declared: p.span });
         return undefined;

@@ -27,6 +27,8 @@ const expected: Readonly<Record<string, readonly unknown[]>> = {
   // Replacements.
   LNTuning: ["static", false, false, true, undefined], TrainableTokens: ["static", false, false, true, undefined],
   IA3: ["static", false, false, true, "diagonal"], IA3Input: ["static", false, false, true, "diagonal"], RoAd: ["static", false, false, true, "rotation"],
+  // A branch behind the map reads what it changes.
+  Hydra: ["static", false, false, true, undefined],
   BEFT: ["static", true, false, true, "id"],
   // A softmax of the input, and its mean over all rows.
   Lily: [false, true, false, false, "id"],

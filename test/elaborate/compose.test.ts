@@ -187,6 +187,17 @@ describe("reading the weight", () => {
     const M = numbers(30, O * I), N = numbers(31, O * I), m = numbers(50, I);
     close(got, Array.from({ length: rows }, (_, n) => mul(W.map((v, k) => (v + M[k]! - 0.5 * N[k]!) * m[k % I]!), X.slice(n * I, (n + 1) * I), O).map((v, o) => v + bias[o]!)).flat());
   });
+  test("after branches beside and behind the map sees both in the weight", () => {
+    const branches: Kind = {
+      additive: false, run: () => (y) => [...y],
+      make: (bench, name, seed) => bench.adapter(name, "method B() on w: Linear[I -> O] {\n w.out = l * w.out\n delta w = M\n}", { l: { shape: [O], data: numbers(seed, O) }, M: { shape: [O, I], data: numbers(seed + 1, O * I) } }),
+    };
+    const { bench, y } = make(branches, 20);
+    expect(bench.diagnostics.items.map((d) => d.code)).toEqual([]);
+    const got = [...evaluate(bench.builder.finish([{ name: "y", node: y }]), { inputs: { x: { shape: [rows, I], data: X } } }).outputs["y"]!.data];
+    const l = numbers(20, O), M = numbers(21, O * I), m = numbers(50, I);
+    close(got, Array.from({ length: rows }, (_, n) => mul(W.map((v, k) => (v * l[Math.floor(k / I)]! + M[k]!) * m[k % I]!), X.slice(n * I, (n + 1) * I), O).map((v, o) => v + l[o]! * bias[o]!)).flat());
+  });
   test("after a non-linear adapter is an error that names it", () => {
     const { bench } = make(squash, 40);
     expect(bench.diagnostics.items.map((d) => d.code)).toEqual(["A0312"]);

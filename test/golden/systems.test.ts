@@ -9,6 +9,6 @@ const names = readdirSync(examples).filter((f) => f.endsWith(".adapt") && exists
 
 test.each(names)("%s", (file) => {
   const at = `../../test/fixtures/golden/systems/${file.slice(0, -".adapt".length)}`;
-  const spec = readFileSync(join(specs, file), "utf8").replaceAll("${BASES}", "../../test/fixtures/golden/bases").replaceAll("${CASE}", at);
+  const spec = readFileSync(join(specs, file), "utf8").replaceAll("${BASES}/../merge", "../../test/fixtures/golden/merge").replaceAll("${BASES}", "../../test/fixtures/golden/bases").replaceAll("${CASE}", at);
   expect(readFileSync(join(examples, file), "utf8")).toBe(format({ name: file, text: spec }).value);
 });

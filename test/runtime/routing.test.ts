@@ -29,7 +29,12 @@ router hard() over N adapters at x: Hidden[D] {
   weights = one_hot(argmax(slice(mean_token(x, real), 1, 0, N)), N)
 }
 
+router even() over N adapters at y: output of Hidden[D] {
+  weights = expand(vector([0.5, 2.0]), [D, N], [1])
+}
+
 router gate = soft() per sequence at each site
+router features = even() at each site
 router choice = hard() per sequence at each site
 `;
 
@@ -66,6 +71,11 @@ describe.each<DeviceName>(["reference", "cpu", "webgpu"])("on %s", (device) => {
       expect(distance(own(got), own(alone[(r + 1) % rows]!)), `row ${r} and the next arm`).toBeGreaterThan(1e-2);
     }
   });
+});
+
+test("weights of each feature, all alike, are one weight for each candidate", async () => {
+  const weighted = await logits("0.5 * wide + 2 * low", "reference");
+  expect(distance(await logits("route(features) { wide, low }", "reference"), weighted)).toBeLessThan(1e-6);
 });
 
 describe("mixing spaces", () => {
