@@ -5,6 +5,8 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   threads: async () => (await import("./gemm.ts")).threads(),
   decode: async () => (await import("./model.ts")).decode(),
   lora: async () => (await import("./model.ts")).lora(),
+  mixed: async () => (await import("./tenants.ts")).mixed(),
+  switching: async () => (await import("./tenants.ts")).switching(),
   compile: async () => (await import("./model.ts")).compile(),
 };
 

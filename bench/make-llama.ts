@@ -1,6 +1,6 @@
 /**
- * Writes a random Llama of 88 M parameters (768 hidden, 12 layers, 12/4 heads, 2048 ffn, 16384 tokens, tied head), f32, and a
- * random rank-16 LoRA on all its seven linears in PEFT's layout, under `.cache/`, once. Run: node --import tsx bench/make-llama.ts
+ * Writes a random Llama of 88 M parameters (768 hidden, 12 layers, 12/4 heads, 2048 ffn, 16384 tokens, tied head), f32, and
+ * random rank-16 LoRAs on all its seven linears in PEFT's layout, under `.cache/`, once. Run: node --import tsx bench/make-llama.ts
  */
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,18 +15,38 @@ const linears: readonly (readonly [string, number, number])[] = [
   ["mlp.gate_proj", 2048, 768], ["mlp.up_proj", 2048, 768], ["mlp.down_proj", 768, 2048],
 ];
 
+/** Bytes of one adapter. */
+export const adapterBytes = 4 * shape.layers * shape.rank * linears.reduce((sum, [, n, k]) => sum + n + k, 0);
+
 export interface Benchmark { readonly base: string; readonly adapter: string; readonly spec: string }
+
+/** Names of the adapters of different tenants. */
+export const tenants: readonly string[] = Array.from({ length: 8 }, (_, i) => `t${i}`);
 
 /** Paths of the checkpoint, the adapter and a spec that exports `plain` and `tuned`. */
 export function makeLlama(root = join(import.meta.dirname, "../.cache")): Benchmark {
   const made = { base: join(root, "llama-88m"), adapter: join(root, "llama-88m-lora"), spec: join(root, "llama-88m.adapt") };
   if (!existsSync(join(made.base, "model.safetensors"))) writeBase(made.base);
-  if (!existsSync(join(made.adapter, "adapter_model.safetensors"))) writeAdapter(made.adapter);
+  if (!existsSync(join(made.adapter, "adapter_model.safetensors"))) writeAdapter(made.adapter, 1000);
   writeFileSync(made.spec, [
     "edition 2026", "", `base llama = pretrained("./llama-88m")`, `adapter lora = pretrained("./llama-88m-lora") on llama`, "",
     "export model plain = llama", "export model tuned = llama with lora", "",
   ].join("\n"));
   return made;
+}
+
+/** A spec that exports `plain` and `mixed`, whose rows choose among eight adapters by name. */
+export function makeTenants(root = join(import.meta.dirname, "../.cache")): string {
+  makeLlama(root);
+  const spec = join(root, "llama-88m-tenants.adapt");
+  for (const [i, t] of tenants.entries())
+    if (!existsSync(join(root, `llama-88m-${t}`, "adapter_model.safetensors"))) writeAdapter(join(root, `llama-88m-${t}`), 2000 + 1000 * i);
+  writeFileSync(spec, [
+    "edition 2026", "", `base llama = pretrained("./llama-88m")`, ...tenants.map((t) => `adapter ${t} = pretrained("./llama-88m-${t}") on llama`),
+    "input tenant: String", "", "export model plain = llama",
+    `export model mixed = llama with switch request.tenant { ${tenants.map((t) => `"${t}" => ${t}, `).join("")}_ => none }`, "",
+  ].join("\n"));
+  return spec;
 }
 
 function tensor(name: string, dims: readonly number[], scale: number, seed: number): TensorToWrite {
@@ -55,13 +75,13 @@ function writeBase(folder: string): void {
   write(join(folder, "model.safetensors"), writeSafetensors(list, { format: "pt" }));
 }
 
-function writeAdapter(folder: string): void {
+function writeAdapter(folder: string, first: number): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "adapter_config.json"), JSON.stringify({
     peft_type: "LORA", task_type: "CAUSAL_LM", base_model_name_or_path: "llama-88m", r: shape.rank, lora_alpha: 2 * shape.rank, lora_dropout: 0,
     bias: "none", fan_in_fan_out: false, inference_mode: true, target_modules: linears.map(([name]) => name.split(".").at(-1)),
   }, null, 2));
-  let seed = 1000;
+  let seed = first;
   const list: TensorToWrite[] = [];
   for (let i = 0; i < shape.layers; i++)
     for (const [name, n, k] of linears) {

@@ -1,0 +1,59 @@
+/** Many adapters resident over one base on the cpu: eight of them in a batch of eight, and changing which one acts. */
+import { availableParallelism } from "node:os";
+import { open } from "../index.ts";
+import { inTurns, report, speedup } from "./compare.ts";
+import { adapterBytes, makeTenants, shape, tenants } from "./make-llama.ts";
+
+const tokens = 16;
+const prompts = (rows: number) => ({ input_ids: { dtype: "i32" as const, shape: [rows, 8], data: Int32Array.from({ length: 8 * rows }, (_, i) => 100 + i) } });
+
+/** Decoding a batch of eight rows, each with an adapter of its own, beside the base alone at the same batch. */
+export async function mixed(): Promise<void> {
+  const threads = availableParallelism(), spec = makeTenants();
+  const plain = await open(spec, { device: "cpu", model: "plain", threads });
+  const eight = await open(spec, { device: "cpu", model: "mixed", threads });
+  const rows = prompts(tenants.length), own = { ...rows, tenant: tenants };
+  // A turn is 8 x 8 rows in and n steps; the difference of two lengths is n steps alone.
+  const [long, short, baseLong, baseShort] = await inTurns([
+    { name: "mixed", run: async () => void (await eight.greedy(own, tokens + 1)) },
+    { name: "mixed prompt", run: async () => void (await eight.greedy(own, 1)) },
+    { name: "plain", run: async () => void (await plain.greedy(rows, tokens + 1)) },
+    { name: "plain prompt", run: async () => void (await plain.greedy(rows, 1)) },
+  ], { rounds: 9, turn: 1 });
+  const steps = (a: typeof long, b: typeof long) => {
+    const rounds = a!.rounds.map((t, i) => (t - b!.rounds[i]!) / tokens);
+    return { name: a!.name, rounds, median: [...rounds].sort((x, y) => x - y)[rounds.length >> 1]!, best: Math.min(...rounds) };
+  };
+  const ours = steps(long, short), base = steps(baseLong, baseShort);
+  const bytes = plain.weightBytes - 4 * shape.vocabulary * shape.hidden, extra = tenants.length * adapterBytes;
+  const ratio = 1 / speedup(ours, base);
+  console.log(`eight rank-${shape.rank} adapters on seven linears, a batch of eight: ${(extra / 1e6).toFixed(1)} MB beside ${(bytes / 1e6).toFixed(0)} MB a step`);
+  report("decode, eight adapters in a batch", ["mixed", ours.median], ["base", base.median], "ms/step", { atMost: 1.45 }, ratio);
+  console.log(`overhead ${(100 * (ratio - 1)).toFixed(0)} %; the byte floor is ${((100 * extra) / bytes).toFixed(0)} %, the goal 45 % at first and 30 % then`);
+  eight.dispose();
+  plain.dispose();
+}
+
+/** What it costs that a call uses another resident adapter than the one before. */
+export async function switching(): Promise<void> {
+  // One thread: threads that wait for each other would measure the machine's other work.
+  const session = await open(makeTenants(), { device: "cpu", model: "mixed", threads: 1 });
+  const input_ids = { dtype: "i32" as const, shape: [1, 1], data: Int32Array.from([100]) };
+  const call = async (tenant: string): Promise<number> => {
+    const start = performance.now();
+    await session.run({ input_ids, tenant }, { outputs: ["logits"] });
+    return performance.now() - start;
+  };
+  for (let i = 0; i < 32; i++) await call(tenants[i % tenants.length]!);
+  // Of two calls in a row with one tenant the first has another adapter than the call before it.
+  const pairs = 200, first: number[] = [], second: number[] = [];
+  for (let i = 0; i < pairs; i++) {
+    first.push(await call(tenants[i % tenants.length]!));
+    second.push(await call(tenants[i % tenants.length]!));
+  }
+  const middle = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1]!;
+  const cost = middle(first.map((t, i) => t - second[i]!));
+  console.log(`one token with one of eight resident adapters, ${pairs} pairs of calls: ${middle(first).toFixed(3)} ms after another adapter, ${middle(second).toFixed(3)} ms after the same`);
+  report("switching a resident adapter", ["cost", cost], ["limit", 0.1], "ms", { atMost: 1 });
+  session.dispose();
+}
