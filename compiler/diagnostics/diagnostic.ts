@@ -61,6 +61,16 @@ export class Diagnostics {
     }
   }
 
+  /** Runs what may report; where there are errors among it, `better` reports in their place: it knows the reason. */
+  explained<T>(run: () => T, better: () => void): T {
+    const before = this.#items.length, result = run();
+    if (hasErrors(this.#items.slice(before))) {
+      this.#items.length = before;
+      better();
+    }
+    return result;
+  }
+
   get items(): readonly Diagnostic[] {
     return this.#items;
   }

@@ -50,8 +50,15 @@ export function mergedChange(
       return undefined;
     }
     const weighted = split.map(({ m, factors }) => ({ ...factors!, weight: weightOf(m.weight) * factors!.scale }));
-    const down = run(weighted.map((f) => ({ node: f.down, weight: { kind: "float", value: Math.sqrt(Math.abs(f.weight)) * (f.weight < 0 ? -1 : 1), because: at } })), "down", 0);
-    const up = run(weighted.map((f) => ({ node: f.up, weight: { kind: "float", value: Math.sqrt(Math.abs(f.weight)), because: at } })), "up", 1);
+    const factors = (): readonly [Value, Value] => [
+      run(weighted.map((f) => ({ node: f.down, weight: { kind: "float", value: Math.sqrt(Math.abs(f.weight)) * (f.weight < 0 ? -1 : 1), because: at } })), "down", 0),
+      run(weighted.map((f) => ({ node: f.up, weight: { kind: "float", value: Math.sqrt(Math.abs(f.weight)), because: at } })), "up", 1),
+    ];
+    const ranks = split.map(({ m, factors }) => ({ m, rank: rankOf(b, factors!.down) })), [left] = ranks;
+    const other = ranks.find((r) => r.rank !== left!.rank);
+    const [down, up] = other ? diagnostics.explained(factors, () => diagnostics.report("A0501", {
+      at: definition.span, left: left!.m.name, leftRank: left!.rank, leftSpan: left!.m.span, right: other.m.name, rightRank: other.rank, rightSpan: other.m.span,
+    })) : factors();
     return down.kind === "tensor" && up.kind === "tensor" ? { down: down.node, up: up.node } : undefined;
   }
   const acting = present.filter((m) => m.change.weight !== undefined);

@@ -3,7 +3,7 @@
  *
  *     # SOURCE            the program; `=== name.adapt` begins a further file (the first is `main.adapt` unless named)
  *     # CHECKPOINTS       JSON: directories by path, see `memory-host.ts`; makes the case go through the whole checker
- *     # META              `key = value` lines: `stage = syntax | check`, `main = name.adapt`, `permute = true`
+ *     # META              `key = value` lines: `stage = syntax | check | compile`, `main = name.adapt`, `models = name`, `permute = true`
  *     # DIAGNOSTICS       what is reported, in the plain rendering
  *     # FORMATTED         the first file as the formatter writes it
  *     # FIXED             the first file after every fix that is offered

@@ -50,10 +50,10 @@ describe("codes and cases", () => {
     expect([...shown()].filter((code) => !isCode(code))).toEqual([]);
   });
 
-  it("every code has a case or is listed in pending.txt", () => {
+  it("every code but those of faults of the compiler has a case, or is listed in pending.txt", () => {
     const known = shown();
-    const pending = allCodes.filter((code) => !known.has(code));
-    console.log(`${allCodes.length - pending.length} of ${allCodes.length} codes have a case, ${pending.length} are pending`);
+    const pending = allCodes.filter((code) => !known.has(code) && !code.startsWith("A9"));
+    console.log(`${known.size} of ${allCodes.length} codes have a case, ${pending.length} are pending`);
     const text = `${pending.join("\n")}\n`;
     if (update) writeFileSync(`${folder}pending.txt`, text);
     else expect(readFileSync(`${folder}pending.txt`, "utf8"), "`npm run test:update` rewrites the list").toBe(text);

@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The part of `compiler/index.ts` that cases use. */
 interface Compiler {
+  readonly compile: (path: string, host: Host, options: { readonly models?: readonly string[] }) => Promise<{ readonly diagnostics: readonly Diagnostic[] }>;
   readonly check: (path: string, host: Host) => Promise<{ readonly diagnostics: readonly Diagnostic[]; readonly graph?: () => string }>;
 }
 
@@ -42,8 +43,9 @@ async function results(file: CaseFile): Promise<(name: string) => string> {
   let diagnostics: readonly Diagnostic[];
   let graph: (() => string) | undefined;
   if (needsChecker(file)) {
-    const { check } = (await import(compilerPath)) as Compiler;
-    const checked = await check(first.name, memoryHost(files, section(file, "CHECKPOINTS"), readStandard));
+    const { check, compile } = (await import(compilerPath)) as Compiler;
+    const host = memoryHost(files, section(file, "CHECKPOINTS"), readStandard), models = meta(file, "models");
+    const checked: Awaited<ReturnType<Compiler["check"]>> = meta(file, "stage") === "compile" ? await compile(first.name, host, models === undefined ? {} : { models: [models] }) : await check(first.name, host);
     diagnostics = checked.diagnostics;
     graph = checked.graph;
   } else diagnostics = files.flatMap((one) => [...parse(one).diagnostics]);

@@ -22,14 +22,6 @@ export const checkpointCodes = {
 The shapes of an adapter's tensors come from the base it was trained on. Another width means another base.
 `),
 
-  A0602: error("Adapter and base have different dtypes", (p: { at: Span; base?: Span; expected: string; found: string }) => ({
-    labels: [here(p.at, `holds ${p.found}`), ...there(p.base, `computes in ${p.expected}`)],
-    table: expectedFound(p.expected, p.found),
-    help: `say so if that is what you want: \`as ${p.expected}\``,
-  }), `
-Weights are never narrowed silently.
-`),
-
   A0603: error("Adapter is for another architecture", (p: { at: Span; base?: Span; baseLabel?: string; body: string; tensors?: readonly string[]; help?: string }) => ({
     labels: [here(p.at, "made for other modules"), ...there(p.base, p.baseLabel ?? "this base")],
     body: p.body,

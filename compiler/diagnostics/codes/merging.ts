@@ -10,7 +10,7 @@ export const mergingCodes = {
     ],
     body: "It adds the `A` factors and the `B` factors, so both adapters need the same rank.",
     table: expectedFound(`rank ${p.leftRank}   (from \`${p.left}\`)`, `rank ${p.rightRank}   (in \`${p.right}\`)`),
-    help: "use `concat`, which is exact, or `svd`, which is approximate",
+    help: "use `cat`, which is exact, or `svd`, which cuts to a rank",
   }), `
 A merge in the space of factors adds them entry by entry.
 `),
@@ -34,13 +34,6 @@ A merge that normalises its weights needs a sum other than zero.
     labels: [here(p.at, `is for \`${p.otherBase}\``), ...there(p.other, `is for \`${p.base}\``)],
   }), `
 A merge of adapters needs adapters of one base.
-`),
-
-  A0505: error("Weights do not add up to one", (p: { at: Span; sum: string }) => ({
-    labels: [here(p.at, `they add up to ${p.sum}`)],
-    help: "change the weights, or write `normalize: true`",
-  }), `
-\`average\` takes shares, so its weights add up to 1.
 `),
 
   A0506: error("Members hold different tensors", (p: { at: Span; member: string; tensor: string; count: number; other: string }) => ({

@@ -70,14 +70,6 @@ What an adapter reads must be computed before what it writes.
 Each written site needs exactly one read site.
 `),
 
-  A0309: error("Tied weight would be changed at one end", (p: { at: Span; site: string; tied: string; declared?: Span }) => ({
-    labels: [here(p.at, `\`${p.site}\` shares its weight with \`${p.tied}\``), ...there(p.declared, "tied here")],
-    body: "Writing the shared weight through one module would change the other as well.",
-    help: `place the adapter on the output instead, or untie the modules`,
-  }), `
-Tied modules share one tensor.
-`),
-
   A0310: error("Effect changes the shape", (p: { at: Span; label: string; expected: string; found: string; declared?: Span; help?: string }) => ({
     labels: [here(p.at, p.label), ...there(p.declared, "the port is bound here")],
     table: expectedFound(p.expected, p.found),

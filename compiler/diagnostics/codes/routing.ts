@@ -3,14 +3,6 @@ import type { Span } from "../../base/source.ts";
 import { error, expectedFound, here, names, there, warning } from "../entry.ts";
 
 export const routingCodes = {
-  A0401: error("A merged adapter cannot be routed", (p: { at: Span; adapter: string; merged?: Span; rate: string }) => ({
-    labels: [here(p.at, `chosen anew for each ${p.rate}`), ...there(p.merged, `\`${p.adapter}\` becomes part of the weights here`)],
-    body: `After merging there is one weight for every ${p.rate}, with \`${p.adapter}\` always in it.`,
-    help: "route the adapter itself, without merging it first",
-  }), `
-Routing per token or sequence needs adapters beside the base.
-`),
-
   A0402: warning("Adapter is never chosen", (p: { at: Span; adapter: string; because: Span; becauseLabel: string }) => ({
     labels: [here(p.at, "never reached"), ...there(p.because, p.becauseLabel)],
     body: `Arms are tried from top to bottom, so \`${p.adapter}\` would be loaded for nothing.`,
