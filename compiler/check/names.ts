@@ -130,13 +130,14 @@ class NameCheck {
   }
 
   /** Fields and values of a record that this one includes. */
-  private included(e: Expr, scope: Scope): void {
+  private included(e: Expr, scope: Scope, known: ReadonlySet<Declaration> = new Set()): void {
     const found = e.kind === "Ref" ? scope.lookup(e.name) : undefined;
-    if (found?.kind !== "declared" || found.declared.declaration.kind !== "Record") return;
+    if (found?.kind !== "declared" || found.declared.declaration.kind !== "Record" || known.has(found.declared.declaration)) return;
+    const inside = new Set([...known, found.declared.declaration]);
     for (const s of found.declared.declaration.body.statements) {
       if (s.kind === "MemberStmt") this.bound.add(s.path[0]!.text);
       if (s.kind === "LetStmt") for (const n of s.names) this.bound.add(n.text);
-      if (s.kind === "ClauseStmt" && s.word.text === "includes") for (const o of s.operands) this.included(o, found.declared.home);
+      if (s.kind === "ClauseStmt" && s.word.text === "includes") for (const o of s.operands) this.included(o, found.declared.home, inside);
     }
   }
 

@@ -119,7 +119,7 @@ A base, adapter, model or value cannot be defined by means of itself.
 The model asked for must be exported by the file.
 `),
 
-  A0115: error("Method is not declared right", (p: { at: Span; label: string; body?: string; help?: string; other?: Span; otherLabel?: string }) => ({
+  A0115: error("Declaration is not right", (p: { at: Span; label: string; body?: string; help?: string; other?: Span; otherLabel?: string }) => ({
     labels: [here(p.at, p.label), ...there(p.other, p.otherLabel ?? "")],
     body: p.body, help: p.help,
   }), `
