@@ -8,6 +8,7 @@ const known = [
   "config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
   "chat_template.jinja", "adapter_config.json", "adapter_model.safetensors", "adapter.safetensors", "pytorch_model.bin",
   "pytorch_model.bin.index.json", "adapter_model.bin", "pytorch_adapter.bin",
+  "adapter_fusion_config.json", "model_adapter_fusion.safetensors", "pytorch_model_adapter_fusion.bin",
 ];
 
 /** Directories below `base`; slices of files come by range requests. */

@@ -13,7 +13,7 @@ import { mergeOf, mergeParts, type MergingContext } from "./check/merging.ts";
 import { mergedAdapter, mergedBase } from "./merged-parts.ts";
 import { checkNames } from "./check/names.ts";
 import { declaredOf, type Part } from "./check/parts.ts";
-import { placeAdapter, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
+import { placeAdapter, placeJoining, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
 import type { ModulePorts } from "./check/ports.ts";
 import { bindRouter, readRouter, type Router, type RouterContext } from "./check/routers.ts";
 import { Scope } from "./check/scope.ts";
@@ -31,7 +31,7 @@ export interface Program {
   readonly bases: readonly Base[];
   readonly adapters: readonly PlacedAdapter[];
   readonly models: readonly ExportedModel[];
-  /** Files of routers, by the name under which the graph's params refer to them. */
+  /** Files of routers and of what joins adapters, by the name under which the graph's params refer to them. */
   readonly files: ReadonlyMap<string, CheckpointHeader>;
 }
 
@@ -86,7 +86,9 @@ class ProgramChecker {
       if (d.kind === "Adapter" && part?.kind === "adapter" && !d.exported && !this.used.has(part.adapter)) this.diagnostics.report("A0110", { at: d.name.span, name: d.name.text });
     }
     this.unusedImports();
-    const files = new Map([...this.known.values()].flatMap((p) => (p.kind === "router" && p.router.file ? [[p.router.name, p.router.file.header] as const] : [])));
+    const files = new Map([...this.known.values()].flatMap((p) =>
+      p.kind === "router" && p.router.file ? [[p.router.name, p.router.file.header] as const]
+        : p.kind === "model" ? adaptersOfModel(p.model).filter((a) => !adapters.includes(a)).map((a) => [a.source, a.header] as const) : []));
     return { library: this.library, bases, adapters, models, files };
   }
 
@@ -140,6 +142,7 @@ class ProgramChecker {
           requestField: (n, s) => this.requestField(n, s, home),
           router: (e) => this.router(e, home),
           bindRouter: (use) => bindRouter(use, this.routing(home)),
+          placeJoining: (name, joining) => placeJoining(name, joining, this.placement(home)),
           home, inputs: () => this.inputs(), diagnostics: this.diagnostics,
         });
         return model ? { kind: "model", model } : { kind: "poison" };
@@ -354,6 +357,7 @@ class ProgramChecker {
 
 /** Directories a declaration names: `pretrained("...")` and `from "..."`. */
 function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): readonly { readonly path: StringLit; readonly kind: "base" | "adapter" }[] {
+  if (d.kind === "Model") return fromClauses(d.value).map((path) => ({ path, kind: "adapter" as const }));
   if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "RouterInstance") return [];
   const kind = d.kind === "Base" ? "base" : "adapter";
   const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
@@ -366,6 +370,13 @@ function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): rea
   };
   visit(d.value);
   return out;
+}
+
+/** The strings after `from`, anywhere in an expression. */
+function fromClauses(e: unknown): readonly StringLit[] {
+  if (typeof e !== "object" || e === null) return [];
+  const inside = Object.entries(e).flatMap(([key, v]) => (key === "span" ? [] : fromClauses(v)));
+  return "kind" in e && e.kind === "From" ? [(e as ExprOf<"From">).path, ...inside] : inside;
 }
 
 function pretrainedPath(e: Extract<Expr, { kind: "Call" }>): StringLit | undefined {

@@ -191,9 +191,14 @@ export class AdaptParser extends StatementGrammar {
     this.CONSUME(Kw.method);
     this.CONSUME(t.Word, { LABEL: "name" });
     this.SUBRULE(this.params);
+    this.OPTION(() => {
+      this.CONSUME(Kw.over);
+      this.CONSUME2(t.NameWord, { LABEL: "count" });
+      this.CONSUME3(t.NameWord, { LABEL: "members" });
+    });
     this.CONSUME(Kw.on);
     this.SUBRULE(this.binder);
-    this.OPTION(() => {
+    this.OPTION2(() => {
       this.CONSUME(Kw.reading);
       this.SUBRULE(this.binders);
     });

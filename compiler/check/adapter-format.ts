@@ -103,6 +103,13 @@ export class FormatReader {
     return Array.isArray(found) ? found.filter(isFields) : [];
   }
 
+  /** `joins E`: the names of the adapters that the directory's method was trained over. */
+  joins(scope: FormatScope): readonly Datum[] | undefined {
+    const [list] = this.clauses("joins").flatMap((c) => (this.holds(c, scope) ? c.operands : []));
+    const found = list && this.evaluate(list, scope);
+    return Array.isArray(found) ? found : undefined;
+  }
+
   /** The pattern of the layers' paths (`layers "h.*"`). */
   layers(scope: FormatScope): string | undefined {
     const clause = this.clauses("layers").find((c) => this.holds(c, scope));

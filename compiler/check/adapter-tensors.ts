@@ -2,6 +2,7 @@
  * The tensors of an adapter directory against what its placement needs: missing, left over, of another shape or dtype,
  * made for another width, another architecture or more layers. Only headers are read.
  */
+import { configOf } from "../../formats/adapter-directory.ts";
 import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
@@ -83,7 +84,7 @@ class Checker {
     const left = [...header.tensors.values()].filter((t) => !this.used.has(t.name) && !t.shape.includes(0));
     // Tensors of modules that do not exist explain the missing ones, so they are reported alone.
     // A file without a config may hold tensors of other declarations.
-    const explained = header.json["adapter_config.json"] !== undefined && this.leftOver(left);
+    const explained = configOf(header) !== undefined && this.leftOver(left);
     this.shapes(present);
     if (!explained) this.missing(missing, left);
     const floats = present.filter((n) => !n.whole).map((n) => header.tensors.get(n.tensor)!);

@@ -24,6 +24,8 @@ export type Term = { readonly span: Span } & (
   | { readonly kind: "split"; readonly along: "tokens" | "rows"; readonly sizes: readonly (number | undefined)[]; readonly members: readonly Term[] }
   /** A model each, their outputs one after the other along the batch. */
   | { readonly kind: "parallel"; readonly members: readonly Term[] }
+  /** What `by` makes of the effects of the members, at each place where they act. */
+  | { readonly kind: "fuse"; readonly by: PlacedAdapter; readonly members: readonly Term[] }
   | RouteTerm
   | SwitchTerm
 );
@@ -38,7 +40,7 @@ export function partsOf(term: Term): readonly Term[] {
     case "sum": return [term.left, term.right];
     case "scaled": return [term.of];
     case "average": return term.members.map((m) => m.of);
-    case "split": case "parallel": return term.members;
+    case "split": case "parallel": case "fuse": return term.members;
     case "route": case "switch": return choicesOf(term);
   }
 }
@@ -51,16 +53,17 @@ export function withParts(term: Term, parts: readonly Term[]): Term {
     case "sum": return { ...term, left: parts[0]!, right: parts[1]! };
     case "scaled": return { ...term, of: parts[0]! };
     case "average": return { ...term, members: term.members.map((m, i) => ({ ...m, of: parts[i]! })) };
-    case "split": case "parallel": return { ...term, members: parts };
+    case "split": case "parallel": case "fuse": return { ...term, members: parts };
     case "route": case "switch": return withChoices(term, parts);
   }
 }
 
-/** Every adapter of a term, each once, in order of first mention. */
+/** Every adapter of a term, each once, in order of first mention; what joins others is one too. */
 export function adaptersOf(term: Term): readonly PlacedAdapter[] {
   const all = new Set<PlacedAdapter>();
   const visit = (t: Term): void => {
     if (t.kind === "adapter") all.add(t.adapter);
+    if (t.kind === "fuse") all.add(t.by);
     partsOf(t).forEach(visit);
   };
   visit(term);
@@ -77,6 +80,7 @@ export function showTerm(term: Term): string {
     case "average": return `average { ${term.members.map((m) => `${showWeight(m.weight)} * ${inParens(m.of, ["then", "sum"])}`).join(", ")} }`;
     case "split": return `split(${term.along}: [${term.sizes.map((n) => n ?? "..").join(", ")}]) { ${term.members.map(showTerm).join(", ")} }`;
     case "parallel": return `parallel { ${term.members.map(showTerm).join(", ")} }`;
+    case "fuse": return `fuse(${term.members.map(showTerm).join(", ")})`;
     case "scaled": return `${showWeight(term.weight)} * ${inParens(term.of, ["then", "sum"])}`;
     case "route": case "switch": return showChoice(term, showTerm);
   }

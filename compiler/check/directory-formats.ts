@@ -2,6 +2,7 @@
  * Which formats of the library read an adapter directory: one that reads it whole, or one that says what its parts are
  * (`parts E`) and for each part those that are `within` it.
  */
+import { configOf } from "../../formats/adapter-directory.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import { FormatReader, type Datum, type FormatDecl, type FormatScope } from "./adapter-format.ts";
 import type { ReadPart } from "./adapter-tensors.ts";
@@ -55,7 +56,7 @@ export class DirectoryFormats {
   }
 
   private scope(header: CheckpointHeader, base: Base): FormatScope {
-    return { config: fieldsOf(header.json["adapter_config.json"]), base: fieldsOf(base.header.json["config.json"]), name: this.name };
+    return { config: fieldsOf(configOf(header)), base: fieldsOf(base.header.json["config.json"]), name: this.name };
   }
 
   /** What the library reads, each name once; formats that others include read nothing by themselves. */

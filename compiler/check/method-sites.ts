@@ -12,7 +12,7 @@ import type { MergeDefinition } from "./merging.ts";
 import type { PlacedAdapter } from "./placement.ts";
 import { bindPort, portsAround, type BoundPort } from "./ports.ts";
 import { Scope } from "./scope.ts";
-import { kindOfModule, valueOfSize, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
+import { int, kindOfModule, valueOfSize, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
 import { tensorAt, wantedParams, type MethodContext, type Wanted } from "./wanted-params.ts";
 
 /** A method at one module. */
@@ -58,18 +58,26 @@ export interface Binding {
   readonly where: Span;
   readonly source: string;
   readonly context: MethodContext;
+  /** How many adapters a method joins (`over N adapters`). */
+  readonly count?: number;
 }
 
 /** Binds a method to a module and lists the tensors it needs there; undefined after a report. */
 export function bindMethod(binding: Binding): BoundSite | undefined {
   const { method, args, at, reader, where, source, context } = binding;
   const { declaration } = method;
+  const { over } = declaration;
+  if ((over !== undefined) !== (binding.count !== undefined)) {
+    context.diagnostics.report("A0409", { at: where, label: `\`${declaration.name.text}\` ${over ? "joins several adapters" : "joins none"}`, because: declaration.name.span, becauseLabel: "declared here", help: "write `base with fuse(a, b) from \"./directory\"`" });
+    return undefined;
+  }
   const bound = bindings(binding);
   if (!bound) return undefined;
   const { written, reads, dims } = bound;
   const { module } = written;
   const scope = new Scope(method.home);
   for (const [name, d] of dims) scope.set(name, valueOfSize(d));
+  if (over) scope.set(over.count.text, int(binding.count!, where));
   // Before the graph is made it is known which parameters the module has, not their values.
   if (bindsParams(declaration.on) || bindsMap(declaration.on)) {
     const has = (param: string): Value => (module.params.has(param) ? { kind: "string", value: param, because: declaration.on.span } : { kind: "none", because: declaration.on.span });
@@ -83,7 +91,7 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
   }
   const wanted = wantedParams({
     statements: declaration.body.statements, scope, module, at, source, where, context, ...(reader ? { reader } : {}),
-    values: [declaration.on, ...declaration.reading].map((b) => b.name.text), base: new Set(dims.keys()),
+    values: [...[declaration.on, ...declaration.reading].map((b) => b.name.text), ...(over ? [over.members.text] : [])], base: new Set(dims.keys()),
     tensorNamed: (name) => {
       const tensor = reader ? reader.tensorOf(name, at) : tensorAt(module, name);
       if (tensor === undefined) throw new FormatFault(reader!.declaration.span, `has no \`tensor ${name} = ..\` for this site`);

@@ -42,7 +42,10 @@ class NameCheck {
     for (const name of given[d.kind] ?? []) this.bound.add(name);
     if (d.kind !== "Record") this.params(d.params);
     if (d.kind === "Module" || d.kind === "Architecture" || d.kind === "Function") for (const dim of d.dims) this.bound.add(dim.name.text);
-    if (d.kind === "Method") for (const b of [d.on, ...d.reading]) this.bound.add(b.name.text), this.type(b.type, true);
+    if (d.kind === "Method") {
+      for (const name of d.over ? [d.over.count, d.over.members] : []) this.bound.add(name.text);
+      for (const b of [d.on, ...d.reading]) this.bound.add(b.name.text), this.type(b.type, true);
+    }
     if (d.kind === "Merge") for (const n of [d.count, d.member, d.weights]) if (n) this.bound.add(n.text);
     if (d.kind === "RouterDecl") {
       for (const name of [d.count, d.members]) if (name) this.bound.add(name.text);

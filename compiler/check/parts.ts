@@ -5,7 +5,7 @@ import type { Expr } from "../syntax/ast.ts";
 import type { ModelTerm } from "./models.ts";
 import type { Scope } from "./scope.ts";
 import type { ProgramInput } from "./inputs.ts";
-import type { PlacedAdapter } from "./placement.ts";
+import type { Joining, PlacedAdapter } from "./placement.ts";
 import type { Router, RouterPlace, RouterUse } from "./routers.ts";
 import type { Base } from "./values.ts";
 
@@ -34,6 +34,8 @@ export interface CompositionContext {
   router(e: Expr): Router | undefined;
   /** Binds a router to its places; undefined after a report. */
   bindRouter(use: RouterUse): readonly RouterPlace[] | undefined;
+  /** Places what joins adapters; undefined after a report. */
+  placeJoining(name: string, joining: Joining): PlacedAdapter | undefined;
   readonly diagnostics: Diagnostics;
 }
 

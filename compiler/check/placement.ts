@@ -4,6 +4,7 @@
  * `pretrained("dir") on x` takes method, sites and arguments from the directory, as a format of the library reads it;
  * `Method(rank: 16) on x.<selector> from "dir"` says them in the text, and what the directory says as well must agree.
  */
+import { adapterConfigFiles, configFileOf, configOf } from "../../formats/adapter-directory.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import { placementFields } from "../../formats/peft.ts";
 import type { Span } from "../base/source.ts";
@@ -11,6 +12,7 @@ import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
 import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
 import { blocksOf, configuredSites, reportIdle, reportNowhere, shortly, type IdleEntry, type SitePlace } from "./adapter-sites.ts";
+import { clausesOf, type AdapterClauses } from "./adapter-clauses.ts";
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
 import { DirectoryFormats, fieldsOf, type ReadFormat } from "./directory-formats.ts";
@@ -48,36 +50,39 @@ export interface PlacementContext extends MethodContext {
 
 /** Places the adapter that a declaration describes; undefined after a report. */
 export function placeAdapter(name: string, span: Span, value: Expr, context: PlacementContext): PlacedAdapter | undefined {
-  const parts = partsOf(value);
+  const parts = clausesOf(value);
   if (!parts) {
     context.diagnostics.report("A0109", { at: value.span, what: value.kind === "Of" || value.kind === "RelativeTo" ? "a merge of adapters" : "an adapter like this" });
     return undefined;
   }
+  return faultless(name, value.span, context, () => new Placer(name, span, context).place(parts));
+}
+
+/** What joins the effects of several adapters: `fuse(a, b) from "dir"`. */
+export interface Joining {
+  readonly span: Span;
+  readonly path: StringLit;
+  readonly base: Base;
+  /** How many there are. */
+  readonly count: number;
+  /** Modules where one of them acts. */
+  readonly modules: readonly ModuleInstance[];
+}
+
+/** Places the method of a directory that joins adapters, at the modules where they act; undefined after a report. */
+export function placeJoining(name: string, joining: Joining, context: PlacementContext): PlacedAdapter | undefined {
+  return faultless(name, joining.span, context, () => new Placer(name, joining.span, context).join(joining));
+}
+
+/** Faults of a format are the library's, or the program's that declares it. */
+function faultless<T>(name: string, at: Span, context: PlacementContext, place: () => T): T | undefined {
   try {
-    return new Placer(name, span, context).place(parts);
+    return place();
   } catch (e) {
     if (!(e instanceof FormatFault)) throw e;
-    context.diagnostics.report("A0115", { at: e.span, label: e.message.slice(0, 60), body: `The format is used by \`${name}\`.`, other: value.span, otherLabel: "used here" });
+    context.diagnostics.report("A0115", { at: e.span, label: e.message.slice(0, 60), body: `The format is used by \`${name}\`.`, other: at, otherLabel: "used here" });
     return undefined;
   }
-}
-
-interface Parts {
-  readonly call: ExprOf<"Call">;
-  readonly callee: ExprOf<"Ref">;
-  readonly on: ExprOf<"On"> | undefined;
-  readonly from: StringLit | undefined;
-}
-
-function partsOf(value: Expr): Parts | undefined {
-  let on: ExprOf<"On"> | undefined, from: StringLit | undefined;
-  let at = value;
-  while (at.kind === "From" || at.kind === "On" || at.kind === "Parenthesized") {
-    if (at.kind === "Parenthesized") at = at.of;
-    else if (at.kind === "From") (from ??= at.path), (at = at.what);
-    else (on ??= at), (at = at.what);
-  }
-  return at.kind === "Call" && at.callee.kind === "Ref" ? { call: at, callee: at.callee, on, from } : undefined;
 }
 
 /** Places of one format: which method acts at each, with which arguments. */
@@ -96,6 +101,10 @@ class Placer {
   private readonly directories: DirectoryFormats;
   /** What each written module reads, where the text says it. */
   private reads: ReadonlyMap<ModuleInstance, Reading> | undefined;
+  /** How many adapters the method joins, where it joins some. */
+  private joins: number | undefined;
+  /** The file of the directory that says what it holds, for messages. */
+  private file = adapterConfigFiles[0]!;
 
   constructor(name: string, span: Span, context: PlacementContext) {
     this.name = name;
@@ -105,7 +114,7 @@ class Placer {
     this.directories = new DirectoryFormats(context.formats, name);
   }
 
-  place(parts: Parts): PlacedAdapter | undefined {
+  place(parts: AdapterClauses): PlacedAdapter | undefined {
     const { call, callee, on } = parts;
     if (!on) {
       this.diagnostics.report("A0201", { at: call.span, name: "on", callee: callee.name, type: "selector" });
@@ -130,7 +139,7 @@ class Placer {
       this.diagnostics.report("A0109", { at: call.span, what: "an adapter without weights", help: "say where they are: `from \"./directory\"`" });
       return undefined;
     }
-    const header = this.context.checkpoint(parts.from, "adapter");
+    const header = this.opened(parts.from);
     return header && this.fromText(method, args, given, call, selection, header, parts.from);
   }
 
@@ -142,13 +151,17 @@ class Placer {
       return undefined;
     }
     const literal = path.value;
-    const header = this.context.checkpoint(literal, "adapter");
+    const header = this.opened(literal);
     if (!header || !selection) return undefined;
     const reading = this.directories.read(header, selection.base);
     if (!reading || reading.unread !== undefined) {
-      const config = fieldsOf(header.json["adapter_config.json"]);
+      const config = fieldsOf(configOf(header));
       const kind = reading?.unread ?? config["peft_type"] ?? fieldsOf(config["config"])["architecture"] ?? null;
       this.diagnostics.report("A0622", { at: literal.span, kind: typeof kind === "string" ? kind : "nothing about its kind", known: this.directories.kinds() });
+      return undefined;
+    }
+    if (reading.whole.reader.clauses("joins").length > 0) {
+      this.diagnostics.report("A0409", { at: literal.span, label: "joins several adapters", because: reading.whole.format.declaration.span, becauseLabel: "read by this format", help: "write `base with fuse(a, b) from \"./directory\"`" });
       return undefined;
     }
     const readers = [...new Set([reading.whole, ...reading.placing])];
@@ -164,10 +177,49 @@ class Placer {
       this.diagnostics.report("A0302", { at: selection.span, selector: "the selector", base: selection.base.name, reason: "None of the modules that the directory adapts lies in this selection." });
       return undefined;
     }
-    for (const { reader, scope } of readers)
-      for (const note of reader.notes(scope)) this.diagnostics.report("A0642", { at: literal.span, body: note.text, declared: note.span });
+    this.noted(readers, literal);
     const idle = found.flatMap((f) => f.sites!.idle), saved = found.flatMap((f) => f.sites!.saved);
     return this.assemble({ selection, header, path: literal, readers, groups, idle, saved, chosen: chosen !== undefined });
+  }
+
+  /** `fuse(a, b) from "dir"` */
+  join({ path, base, count, modules, span }: Joining): PlacedAdapter | undefined {
+    const header = this.opened(path), reading = header && this.directories.read(header, base);
+    if (!header) return undefined;
+    const [part] = reading?.placing ?? [];
+    const method = part && this.methodOf(part.format, part.reader, part.scope, undefined);
+    if (!reading || !part || !method?.declaration.over) {
+      this.diagnostics.report("A0409", {
+        at: path.span, label: "joins no adapters", body: reading ? "This directory holds one adapter." : `Its ${this.file} says nothing that the library reads.`,
+        help: "name the directory with the weights that were trained over the adapters",
+      });
+      return undefined;
+    }
+    const trained = reading.whole.reader.joins(reading.whole.scope);
+    if (trained !== undefined && trained.length !== count) {
+      this.diagnostics.report("A0409", { at: span, label: `${count} adapters`, because: path.span, becauseLabel: `was trained over ${trained.length}: ${trained.join(", ")}`, body: "The shares were trained for these adapters and no others." });
+      return undefined;
+    }
+    const readers = [...new Set([reading.whole, part])];
+    if (readers.some((r) => this.refusals(r.reader, r.scope, path.span))) return undefined;
+    this.joins = count;
+    this.noted(readers, path);
+    const group: Group = {
+      part, places: modules.map((module) => ({ module, site: module.key })),
+      methodFor: () => method, argumentsFor: (_, site) => this.configured(method, part.reader, site, path),
+    };
+    return this.assemble({ selection: { base, sites: [], span }, header, path, readers, groups: [group], idle: [], saved: [], chosen: false });
+  }
+
+  private opened(path: StringLit): CheckpointHeader | undefined {
+    const header = this.context.checkpoint(path, "adapter");
+    if (header) this.file = configFileOf(header);
+    return header;
+  }
+
+  private noted(readers: readonly ReadFormat[], path: StringLit): void {
+    for (const { reader, scope } of readers)
+      for (const note of reader.notes(scope)) this.diagnostics.report("A0642", { at: path.span, body: note.text, declared: note.span });
   }
 
   /** `Method(args) on selector from "dir"` */
@@ -176,11 +228,11 @@ class Placer {
   ): PlacedAdapter | undefined {
     const own = method.declaration.name.text;
     const reading = this.directories.read(header, selection.base);
-    const part = header.json["adapter_config.json"] === undefined
+    const part = configOf(header) === undefined
       ? this.directories.bare(own, header, selection.base) : reading?.placing.find((r) => r.reader.methods().includes(own));
     if (reading && !part) {
       const [other = reading.whole] = reading.placing;
-      this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: own, found: other.format.declaration.target.text });
+      this.diagnostics.report("A0620", { at: path.span, name: "method", file: this.file, expected: own, found: other.format.declaration.target.text });
       return undefined;
     }
     if (part && this.refusals(part.reader, part.scope, path.span)) return undefined;
@@ -193,7 +245,7 @@ class Placer {
         const named = part ? (part.reader.methodAt(site)?.name ?? part.format.declaration.target.text) : own;
         const further = part?.reader.further(site).some((f) => f.method === own) ?? false;
         if (named === own || further) return method;
-        this.diagnostics.report("A0620", { at: path.span, name: "method", file: "adapter_config.json", expected: own, found: named });
+        this.diagnostics.report("A0620", { at: path.span, name: "method", file: this.file, expected: own, found: named });
         return undefined;
       },
       argumentsFor: (_, site, module) => {
@@ -222,7 +274,7 @@ class Placer {
         const method = methodFor(site, place);
         const args = method && argumentsFor(method, site, module);
         const placed = method && args && bindMethod({
-          method, module, args, at: site, ...(part ? { reader: part.reader } : {}), where: selection.span, source: this.name, context: this.context,
+          method, module, args, at: site, ...(part ? { reader: part.reader } : {}), where: selection.span, source: this.name, context: this.context, ...(this.joins === undefined ? {} : { count: this.joins }),
           ...(selection.port ? { port: selection.port } : {}), ...(this.reads?.has(module) ? { reading: this.reads.get(module)! } : {}),
         });
         if (!placed) return undefined;
@@ -287,7 +339,7 @@ class Placer {
       }
       // A field that says nothing leaves the default, unless nothing is a value of the parameter.
       if (datum === null && param.default && !(param.type?.kind === "NamedType" && param.type.optional)) continue;
-      const file = "adapter_config.json", named = field ?? name;
+      const { file } = this, named = field ?? name;
       const value = datumValue(datum, path.span);
       const fitted = value && fitType(value, param.type, method.home);
       if (!fitted || isMisfit(fitted)) {
@@ -306,14 +358,14 @@ class Placer {
     for (const [name, value] of text) {
       const other = file.get(name);
       if (!other || show(other) === show(value)) continue;
-      this.diagnostics.report("A0620", { at: places.get(name) ?? value.because, name, file: "adapter_config.json", expected: show(value), found: show(other), path: path.span });
+      this.diagnostics.report("A0620", { at: places.get(name) ?? value.because, name, file: this.file, expected: show(value), found: show(other), path: path.span });
       return undefined;
     }
     return new Map([...file, ...text]);
   }
 
-  private methodOf(format: Declared<"Format">, reader: FormatReader, site: FormatScope, place: SitePlace): Declared<"Method"> | undefined {
-    const other = place.method !== undefined && place.methodSpan ? { name: place.method, span: place.methodSpan } : reader.methodAt(site);
+  private methodOf(format: Declared<"Format">, reader: FormatReader, site: FormatScope, place: SitePlace | undefined): Declared<"Method"> | undefined {
+    const other = place?.method !== undefined && place.methodSpan ? { name: place.method, span: place.methodSpan } : reader.methodAt(site);
     const name = other?.name ?? format.declaration.target.text, at = other?.span ?? format.declaration.target.span;
     const found = format.home.lookup(name);
     if (found?.kind === "declared" && found.declared.declaration.kind === "Method") return found.declared as Declared<"Method">;
@@ -323,7 +375,7 @@ class Placer {
   private refusals(reader: FormatReader, scope: FormatScope, at: Span): boolean {
     const refused = reader.refusals(scope);
     for (const r of refused)
-      this.diagnostics.report("A0213", { at, file: "adapter_config.json", field: r.field, value: shortly(r.value), ...(r.message ? { reason: r.message } : {}), declared: r.span });
+      this.diagnostics.report("A0213", { at, file: this.file, field: r.field, value: shortly(r.value), ...(r.message ? { reason: r.message } : {}), declared: r.span });
     return refused.length > 0;
   }
 
@@ -336,7 +388,7 @@ class Placer {
       const known = [...placementFields, ...own.flatMap((r) => r.reader.knownFields())];
       for (const { reader } of own) for (const field of known) reader.used.add(field);
       for (const field of own[0]!.reader.unknownFields(own[0]!.scope))
-        this.diagnostics.report("A0210", { at, file: "adapter_config.json", field, candidates: own[0]!.reader.knownFields(), meaning: `It says ${shortly(config[field] ?? null)}, and has no effect here.` });
+        this.diagnostics.report("A0210", { at, file: this.file, field, candidates: own[0]!.reader.knownFields(), meaning: `It says ${shortly(config[field] ?? null)}, and has no effect here.` });
     }
   }
 
@@ -345,7 +397,7 @@ class Placer {
     const without = saved.filter((n) => !replacements.some((r) => within(r.module.key, n)));
     for (const name of without)
       this.diagnostics.report("A0315", {
-        at, file: "adapter_config.json", field: "modules_to_save", pattern: name, body: `\`modules_to_save\` names \`${name}\`, but the directory holds no tensor of such a module.`,
+        at, file: this.file, field: "modules_to_save", pattern: name, body: `\`modules_to_save\` names \`${name}\`, but the directory holds no tensor of such a module.`,
       });
     return without.length > 0;
   }

@@ -76,6 +76,8 @@ class Interpreter {
     }
     this.bind(method.on, true);
     for (const r of method.reading) this.bind(r, false);
+    // What other adapters make of the value is read through the name of all of them.
+    if (method.over) this.env.set(method.over.members.text, read(`foreign ${method.over.members.text}`, method.over.members.span));
   }
 
   /** `written` binders may be read at their current value; others are foreign reads. */
@@ -128,6 +130,9 @@ class Interpreter {
       case "ForStmt":
         for (const name of s.names) this.env.set(name.text, zeroFacts(s.span));
         this.block(s.body);
+        return;
+      case "ClauseStmt":
+        if (s.word.text === "port" && s.operands[0]?.kind === "Ref" && s.value) this.env.set(s.operands[0].name, this.expr(s.value));
         return;
       default:
         return;

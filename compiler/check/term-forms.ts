@@ -17,7 +17,7 @@ export interface FormReader {
 type Form = ExprOf<"Call"> | ExprOf<"Braced">;
 
 /** The name of a form and its arguments: `split` and `tokens: [6, ..]`. */
-function headOf(e: Form): { readonly name: string; readonly args: readonly Argument[]; readonly entries: readonly Argument[] } | undefined {
+export function headOf(e: Form): { readonly name: string; readonly args: readonly Argument[]; readonly entries: readonly Argument[] } | undefined {
   const head = e.kind === "Braced" ? e.head : e;
   const [callee, args] = head.kind === "Call" ? [head.callee, head.args] : [head, []];
   return callee.kind === "Ref" ? { name: callee.name, args, entries: e.kind === "Braced" ? e.entries : [] } : undefined;
@@ -33,6 +33,7 @@ export function formTerm(e: Form, r: FormReader): Term | "unknown" | undefined {
       const members = e.kind === "Braced" && head.args.length === 0 ? membersOf(e, r) : wrongMembers(e, "needs members in braces", "write `parallel { a, b }`", r);
       return members && { kind: "parallel", members, span: e.span };
     }
+    case "fuse": return wrongMembers(e, "has no directory", "write `fuse(a, b) from \"./directory\"`: the shares of the members come from trained weights", r);
     default: return "unknown";
   }
 }
@@ -92,7 +93,7 @@ function membersOf(e: ExprOf<"Braced">, r: FormReader): readonly Term[] | undefi
   return members.every((m) => m !== undefined) ? members : undefined;
 }
 
-function wrongMembers(at: { readonly span: Expr["span"] }, what: string, help: string, r: FormReader): undefined {
+export function wrongMembers(at: { readonly span: Expr["span"] }, what: string, help: string, r: FormReader): undefined {
   r.diagnostics.report("A0353", { at: at.span, what, body: "This is not how the composition is written.", help });
   return undefined;
 }

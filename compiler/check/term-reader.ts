@@ -8,6 +8,7 @@ import type { Expr } from "../syntax/ast.ts";
 import type { Term } from "./composition.ts";
 import { declaredOf, whatOf, type CompositionContext } from "./parts.ts";
 import { isRoute, readRoute, readSwitch } from "./route-terms.ts";
+import { fuseTerm } from "./fuse-terms.ts";
 import { formTerm, type FormReader } from "./term-forms.ts";
 import { combineWeights, inputWeight, type Weight } from "./weights.ts";
 
@@ -65,6 +66,10 @@ export class TermReader implements FormReader {
         return this.named(e);
       case "Member": case "Index":
         return this.input(e);
+      case "From": {
+        const found = fuseTerm(e, this);
+        return found === "unknown" ? this.notYet(e) : found;
+      }
       case "Switch":
         return readSwitch(e, this);
       case "Call": case "Braced": {

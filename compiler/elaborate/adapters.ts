@@ -10,7 +10,7 @@ import type { NodeId } from "../../ir/graph.ts";
 import { isState } from "../../ir/ops.ts";
 import type { TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
-import type { Block, Expr, Statement } from "../syntax/ast.ts";
+import type { Block, Expr, Statement, StatementOf } from "../syntax/ast.ts";
 import { adaptersOf, type Term } from "../check/composition.ts";
 import { isTable, linearDims } from "../check/method-binding.ts";
 import type { MergeDefinition } from "../check/merging.ts";
@@ -44,6 +44,8 @@ export interface Placement {
 export interface Elaborator extends MergeRunner {
   /** Runs statements of the library in a scope. */
   run(block: Block, scope: Scope): void;
+  /** False after a report when the condition does not hold. */
+  requirement(s: StatementOf<"RequireStmt">, scope: Scope, at: Span): boolean;
   /** The tensor of a parameter of a base. */
   paramTensor(param: ParamInstance): TensorVal;
 }
@@ -191,6 +193,7 @@ export class AdapterPlacement implements Placement {
       tensor: (node, because) => this.tensor(node, because),
       bindParams: (site, adapter, scope) => this.bindParams(site, adapter, scope),
       isConst: (node) => this.isConst(node),
+      requires: (s, scope, at) => void elaborator.requirement(s, scope, at),
       request, gates: this.gates,
       settled: (module, port, at, reader) => this.ports.read(module, port, at, reader),
       portsOf: (module) => this.ports.namesOf(module),

@@ -11,7 +11,7 @@ import type { NodeId } from "../../ir/graph.ts";
 import { sameShape, showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Expr, ExprOf } from "../syntax/ast.ts";
+import type { Expr, ExprOf, StatementOf } from "../syntax/ast.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import { bindsMap, bindsParams } from "../check/method-binding.ts";
@@ -35,6 +35,8 @@ export interface BodyEvaluator {
   bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void;
   /** Is a node made of parameters and literals alone? */
   isConst(node: NodeId): boolean;
+  /** Reports a condition that does not hold. */
+  requires(s: StatementOf<"RequireStmt">, scope: Scope, at: Span): void;
   /** Values that arrive with the request. */
   readonly request: RequestInputs;
   /** A port of another module, or of this one, after every adapter on it; `poison` where the run has not come to it. */
@@ -62,6 +64,8 @@ export interface PortState {
   readonly added?: readonly NodeId[];
   /** Stored parameters that were set, by name. */
   readonly stored?: ReadonlyMap<string, TensorVal>;
+  /** What the method that acted last says of itself: its arguments and what it names (`port branch = E`). */
+  readonly told?: ReadonlyMap<string, Value>;
 }
 
 /** The module's own parameters, as they are stored, for methods that set them. */
@@ -133,13 +137,18 @@ export class MethodRun {
   private readonly adapter: PlacedAdapter;
   private readonly site: PortSite;
   private readonly evaluator: BodyEvaluator;
+  private readonly told: Map<string, Value>;
 
-  constructor(placed: PlacedSite, adapter: PlacedAdapter, site: PortSite, evaluator: BodyEvaluator) {
+  /** `members` are the effects that the method joins, where it joins some. */
+  constructor(placed: PlacedSite, adapter: PlacedAdapter, site: PortSite, evaluator: BodyEvaluator, members?: Value) {
     this.placed = placed;
     this.adapter = adapter;
     this.site = site;
     this.evaluator = evaluator;
     this.scope = placed.scope.child();
+    this.told = new Map(placed.args);
+    const { over } = placed.method.declaration;
+    if (over && members) this.scope.set(over.members.text, members);
   }
 
   from(state: PortState): PortState {
@@ -153,9 +162,11 @@ export class MethodRun {
       runBody(declaration.body.statements, {
         diagnostics: this.evaluator.diagnostics, scope: this.scope, evaluate: (e) => this.evaluate(e), named: (name, e) => void this.lets.set(name, e),
         equation: (e) => e.targets.forEach((target, i) => this.assign(target, e.values[i] ?? e.values[0]!, e.delta)),
+        tells: (name, value) => void this.told.set(name, value),
+        requires: (s) => void this.evaluator.requires(s, this.scope, this.adapter.span),
       });
     });
-    return this.state;
+    return this.state === state ? state : { ...this.state, told: this.told };
   }
 
   private assign(target: Expr, value: Expr, delta: boolean): void {

@@ -12,6 +12,7 @@ import type { PlacedAdapter } from "../check/placement.ts";
 import type { Weight } from "../check/weights.ts";
 import { routed, switched, type ChoiceContext } from "./choices.ts";
 import { plus, scaled, single, total, type Combination } from "./combination.ts";
+import { memberValue } from "./member-values.ts";
 import { combinationOf, MethodRun, once, sitesAt, type BodyEvaluator, type PortSite, type PortState } from "./compose.ts";
 import { Segments, wholePort, type Place } from "./segments.ts";
 
@@ -85,6 +86,8 @@ class Composer {
         return routed(term, state, this.choices(place));
       case "switch":
         return switched(term, state, this.choices(place));
+      case "fuse":
+        return this.fused(term, state, place);
       case "parallel":
         throw new Error("parallel members are separate models by now");
     }
@@ -145,6 +148,15 @@ class Composer {
     const replaced = port === "output" ? this.site.replaced(adapter) : undefined;
     const start = replaced === undefined ? state : this.stateOf(replaced, adapter);
     return sitesAt(adapter, module, port).reduce((s, site) => new MethodRun(site, adapter, this.site, this.evaluator).from(s), start);
+  }
+
+  /** What the joining method makes of the members' effects; each saw the state before. */
+  private fused(term: TermOf<"fuse">, state: PortState, place: Place): PortState {
+    const { module, port } = this.site, [placed] = sitesAt(term.by, module, port);
+    const states = term.members.map((m) => this.denote(m, state, place));
+    if (!placed || states.every((s) => s === state) || this.lengthsDiffer(state, states, term.span)) return state;
+    const items = states.map((s, i) => memberValue(s, state, term.members[i]!.span, this.site.value, this.evaluator));
+    return new MethodRun(placed, term.by, this.site, this.evaluator, { kind: "list", items, because: term.span }).from(state);
   }
 
   /** Each row of the value from the member of its segment. */

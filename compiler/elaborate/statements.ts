@@ -13,13 +13,17 @@ export interface Body {
   equation(s: Extract<Statement, { kind: "AssignStmt" }>): void;
   /** A name that stands for an expression from here on. */
   named?(name: string, e: Expr): void;
+  /** `port branch = E`: what the method tells of itself under a name. */
+  tells?(name: string, value: Value): void;
+  /** A condition inside a loop or a branch; those of the body itself were checked when it was placed. */
+  requires?(s: Extract<Statement, { kind: "RequireStmt" }>): void;
 }
 
-export function runBody(statements: readonly Statement[], body: Body): void {
-  for (const s of statements) runStatement(s, body);
+export function runBody(statements: readonly Statement[], body: Body, inside = false): void {
+  for (const s of statements) runStatement(s, body, inside);
 }
 
-function runStatement(s: Statement, body: Body): void {
+function runStatement(s: Statement, body: Body, inside: boolean): void {
   const { scope, diagnostics } = body;
   switch (s.kind) {
     case "LetStmt": {
@@ -33,19 +37,28 @@ function runStatement(s: Statement, body: Body): void {
       return body.equation(s);
     case "IfStmt": {
       const c = body.evaluate(s.condition);
-      if (c.kind === "bool") runBody(c.value ? s.then.statements : (s.otherwise?.statements ?? []), body);
+      if (c.kind === "bool") runBody(c.value ? s.then.statements : (s.otherwise?.statements ?? []), body, true);
       else if (c.kind !== "poison") diagnostics.report("A0222", { at: s.condition.span, what: "this condition" });
       return;
     }
     case "ForStmt": {
       for (const item of itemsOf(body.evaluate(s.over), s.over.span, diagnostics)) {
         scope.set(s.names[0]!.text, item);
-        runBody(s.body.statements, body);
+        runBody(s.body.statements, body, true);
       }
       return;
     }
-    case "ParamStmt": case "RequireStmt":
+    case "ParamStmt":
       return;
+    case "RequireStmt":
+      return inside ? body.requires?.(s) : undefined;
+    case "ClauseStmt": {
+      const [name] = s.operands;
+      if (s.word.text !== "port" || name?.kind !== "Ref" || !s.value) return diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "method", candidates: ["port"] });
+      const value = body.evaluate(s.value);
+      scope.set(name.name, value);
+      return body.tells?.(name.name, value);
+    }
     default:
       diagnostics.report("A0109", { at: s.span, what: "this part of a method" });
   }

@@ -52,6 +52,8 @@ export type Declaration = DeclCommon &
     | {
         readonly kind: "Method"; readonly params: readonly Param[]; readonly on: Binder;
         readonly reading: readonly Binder[]; readonly body: Block;
+        /** `over N adapters`: it joins what other adapters make of the value it is on. */
+        readonly over?: { readonly count: Name; readonly members: Name };
       }
     /** `router top_k(k: Int) over N adapters at x: Hidden[D] { ... }` */
     | {
@@ -122,6 +124,7 @@ export type Statement = { readonly span: Span; readonly doc?: string } & (
   | { readonly kind: "ClauseStmt"; readonly word: Name; readonly operands: readonly Expr[]; readonly value?: Expr; readonly condition?: Expr }
 );
 export type StatementKind = Statement["kind"];
+export type StatementOf<K extends StatementKind> = Extract<Statement, { kind: K }>;
 
 // ---------------------------------------------------------------- types
 

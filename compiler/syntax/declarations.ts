@@ -56,10 +56,12 @@ function buildKind(cst: Cst, doc: DocAbove): Without<Declaration> {
     case "letDeclaration": return { kind: "Let", ...typeOf(cst), value: valueOf(cst) };
     case "router": return buildRouter(cst, doc);
     case "generator": return buildGenerator(cst, doc);
-    case "method":
+    case "method": {
+      const count = cst.maybeName("count"), members = cst.maybeName("members");
       return {
-        kind: "Method", params: paramsOf(cst), on: buildBinder(cst.sub("binder")), reading: bindersOf(cst), body: blockOf(cst, doc),
+        kind: "Method", params: paramsOf(cst), ...(count && members && { over: { count, members } }), on: buildBinder(cst.sub("binder")), reading: bindersOf(cst), body: blockOf(cst, doc),
       };
+    }
     case "merge": {
       const weights = cst.maybeName("weights");
       return {

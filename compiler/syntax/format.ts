@@ -102,7 +102,8 @@ class FilePrinter {
       case "Let": return [`let ${name}`, declaration.type ? [": ", e.type(declaration.type)] : "", e.value(declaration.value)];
       case "Method":
         return [
-          `method ${name}`, this.#params(declaration.params, declaration.name.span.end), " on ", e.binder(declaration.on),
+          `method ${name}`, this.#params(declaration.params, declaration.name.span.end),
+          declaration.over ? ` over ${declaration.over.count.text} ${declaration.over.members.text}` : "", " on ", e.binder(declaration.on),
           declaration.reading.length > 0 ? [" reading ", join(", ", declaration.reading.map((one) => e.binder(one)))] : "", this.#block(declaration.body),
         ];
       case "RouterDecl":

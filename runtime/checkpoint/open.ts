@@ -3,6 +3,7 @@
  * those that transformers, PEFT and AdapterHub write: one safetensors file or `torch.save` file, or shards named by an index.
  * The path of a safetensors file is a checkpoint of that file alone, without a config.
  */
+import { adapterConfigFiles } from "../../formats/adapter-directory.ts";
 import type { CheckpointHeader, CheckpointProblem, TensorHeader } from "../../formats/checkpoint.ts";
 import { parseJson } from "../../formats/ordered-json.ts";
 import { headerHash, headerLength, isProblem, parseHeader, type HeaderProblem } from "../../formats/safetensors.ts";
@@ -20,13 +21,13 @@ export interface OpenCheckpoint {
 /** Files with tensors by kind, in the order they are looked for; an index stands for its shards. */
 const tensorFiles: Readonly<Record<CheckpointKind, readonly string[]>> = {
   base: ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"],
-  adapter: ["adapter_model.safetensors", "adapter_model.safetensors.index.json", "adapter.safetensors", "adapter_model.bin", "pytorch_adapter.bin"],
+  adapter: ["adapter_model.safetensors", "adapter_model.safetensors.index.json", "adapter.safetensors", "adapter_model.bin", "pytorch_adapter.bin", "model_adapter_fusion.safetensors", "pytorch_model_adapter_fusion.bin"],
 };
 /** The head of a model that AdapterHub saves beside an adapter. */
 const headFiles = ["model_head.safetensors", "pytorch_model_head.bin"];
-const configFile: Readonly<Record<CheckpointKind, string>> = { base: "config.json", adapter: "adapter_config.json" };
+const configFiles: Readonly<Record<CheckpointKind, readonly string[]>> = { base: ["config.json"], adapter: adapterConfigFiles };
 /** JSON that must parse where it is there; any other JSON file is read when it parses and is small. */
-const mustParse = new Set(["config.json", "adapter_config.json", "generation_config.json", "tokenizer_config.json"]);
+const mustParse = new Set(["config.json", ...adapterConfigFiles, "generation_config.json", "tokenizer_config.json"]);
 const largestJson = 4e6;
 
 /** Opens `path` (a directory, a safetensors file, or a hub name where the file system knows a hub). Never rejects. */
@@ -46,8 +47,8 @@ export async function openCheckpoint(files: FileSystem, path: string, kind: Chec
 async function readCheckpoint(dir: Directory, kind: CheckpointKind): Promise<CheckpointHeader> {
   const listing = await dir.list();
   const has = new Set(listing);
-  const config = configFile[kind];
-  if (!has.has(config)) throw failure(dir, "no_config", { detail: `it has no ${config}${holds(listing)}` });
+  const configs = configFiles[kind];
+  if (!configs.some((c) => has.has(c))) throw failure(dir, "no_config", { detail: `it has no ${configs[0]!}${holds(listing)}` });
   const json = await readJson(dir, listing);
   const first = tensorFiles[kind].find((f) => has.has(f));
   if (first === undefined) throw failure(dir, "no_tensors", { detail: noTensors(kind, listing) });

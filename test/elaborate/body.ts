@@ -46,6 +46,9 @@ export class Bench implements BodyEvaluator {
     return { name, span: here, base: fakeBase(), header: undefined as never, source: name, because: here, sites: [site], replacements: [] };
   }
 
+  requires(): void {
+    // Conditions are the interpreter's.
+  }
   settled(): Value {
     return { kind: "poison", because: here };
   }

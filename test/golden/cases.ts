@@ -29,7 +29,7 @@ export function goldenCases(): GoldenCase[] {
 function goldenCase(set: string, kind: string, name: string): GoldenCase {
   const folder = join(fixtures, set, kind, name), bases = join(fixtures, set, "bases");
   const own = join(import.meta.dirname, kind, `${name}.adapt`);
-  return { name: `${set}/${kind}/${name}`, folder, spec: existsSync(own) ? filled(own, folder, bases) : initialised(kind, folder, bases, name) };
+  return { name: `${set}/${kind}/${name}`, folder, spec: existsSync(own) ? filled(own, folder, join(fixtures, "golden/bases")) : initialised(kind, folder, bases, name) };
 }
 
 const filled = (spec: string, folder: string, bases: string): string =>

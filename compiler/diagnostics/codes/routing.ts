@@ -54,4 +54,11 @@ weight.
   }), `
 A router that sites share decides before each port it controls. Sites before its first decision have no weights.
 `),
+
+  A0409: error("Adapters cannot be fused here", (p: { at: Span; label: string; because?: Span; becauseLabel?: string; body?: string; help?: string }) => ({
+    labels: [here(p.at, p.label), ...there(p.because, p.becauseLabel ?? "the reason is here")], body: p.body, help: p.help,
+  }), `
+\`fuse(a, b) from "./dir"\` is \`y\` and a weighted sum of what each member adds to it. The weights come from trained parameters for
+each place, so every member acts at each of them.
+`),
 };
