@@ -12,7 +12,7 @@ import { keyOf, showInputType, type ProgramInput } from "./inputs.ts";
 import type { CompositionContext } from "./parts.ts";
 import type { PlacedAdapter } from "./placement.ts";
 import { inferProperties } from "./properties.ts";
-import type { Router } from "./routers.ts";
+import { makesInputs, type Router } from "./routers.ts";
 import { modulesOf, show, type ModuleInstance } from "./values.ts";
 
 const mixes: readonly Mix[] = ["outputs", "products", "factors", "weights"];
@@ -73,14 +73,18 @@ function mixFits(mix: Mix, router: Router, candidates: readonly Term[], at: Span
     return false;
   };
   if (mix === "weights" && router.time === "token") return refuse(router.name, router.span, "One weight a token would be a weight matrix a token; `mix: weights` needs a router `per sequence` or slower.");
-  if (mix === "outputs") return true;
+  const makes = makesInputs(router.declared.declaration);
+  if (makes && mix !== "outputs") return refuse(router.name, router.declared.declaration.name.span, "This router makes the inputs of its candidates, and their outputs are what it mixes.");
+  if (mix === "outputs" && !makes) return true;
   for (const c of candidates) {
     if (c.kind === "none" && mix !== "factors") continue;
-    if (c.kind !== "adapter") return refuse("this", c.span, `With \`mix: ${mix}\` every candidate is one adapter.`);
+    if (c.kind !== "adapter") return refuse("this", c.span, makes ? "Every candidate of a router that makes their inputs is one adapter." : `With \`mix: ${mix}\` every candidate is one adapter.`);
     for (const { method, args } of onePerMethod(c.adapter)) {
       const facts = inferProperties(method.declaration, { args: new Map([...args].map(([k, v]) => [k, "value" in v ? v.value : undefined])) });
       const name = method.declaration.name.text;
       if (mix === "weights" && facts.foldable.value !== "static") return refuse(c.adapter.name, facts.foldable.because, `\`${name}\` is no change of a weight.`);
+      if (makes && !facts.additive.value) return refuse(c.adapter.name, facts.additive.because, `\`${name}\` reads what it writes, and the rows that this router gives its candidates have no such value.`);
+      if (makes) continue;
       if (mix !== "weights" && facts.lowRank.value === false) return refuse(c.adapter.name, facts.lowRank.because, `\`${name}\` is no product of two factors.`);
       if (mix !== "weights" && !facts.additive.value) return refuse(c.adapter.name, facts.additive.because, `\`${name}\` reads what it writes.`);
     }

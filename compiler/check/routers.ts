@@ -94,7 +94,11 @@ export function readRouter(name: string, span: Span, value: Expr, context: Route
   const read = declared.declaration.at.find((b) => b.port && b.port.text !== "input" && !(b.port.text === "output" && where.kind === "each site" && unit !== "layer"));
   if (read) {
     const at = time ?? value;
-    diagnostics.report("A0109", { at: at.span, what: `a router that reads \`${read.port!.text}\` here`, help: "a router reads the input of a module, or with `output of` the output of each site that it decides for" });
+    diagnostics.report("A0109", { at: at.span, what: `reading \`${read.port!.text}\` with this time and place of a router`, help: "a router reads the input of a module, or with `output of` the output of each site that it decides for" });
+    return undefined;
+  }
+  if (makesInputs(declared.declaration) && (where.kind !== "each site" || unit !== "token")) {
+    diagnostics.report("A0109", { at: (time ?? at ?? value).span, what: "this time and place of a router that makes the inputs of its candidates", help: "it decides `per token at each site`" });
     return undefined;
   }
   const given = (call.kind === "Call" ? call.args : []).map((a) => ({ ...(a.name ? { name: a.name } : {}), value: { ...context.evaluate(a.value, context.scope), because: a.value.span }, span: a.span }));
@@ -115,6 +119,10 @@ function whereOf(at: ExprOf<"At"> | undefined, context: RouterContext): Where | 
 
 /** Does a router read what the site yields, `at y: output of Hidden[D]`, and not what it reads? */
 export const readsOutput = (declaration: DeclarationOf<"RouterDecl">): boolean => declaration.at.some((b) => b.port?.text === "output");
+
+/** Does a router make what its candidates read, `inputs = ..`? */
+export const makesInputs = (declaration: DeclarationOf<"RouterDecl">): boolean =>
+  declaration.body.statements.some((s) => s.kind === "AssignStmt" && s.targets.some((t) => t.kind === "Ref" && t.name === "inputs"));
 
 /** What a route asks of its router. */
 export interface RouterUse {

@@ -10,10 +10,12 @@ import type { Span } from "../base/source.ts";
 import { showTerm, type Term, type TermOf } from "../check/composition.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import type { Weight } from "../check/weights.ts";
+import { makesInputs } from "../check/routers.ts";
 import { routed, switched, type ChoiceContext } from "./choices.ts";
 import { plus, scaled, single, total, type Combination } from "./combination.ts";
 import { memberValue } from "./member-values.ts";
 import { combinationOf, MethodRun, once, sitesAt, type BodyEvaluator, type PortSite, type PortState } from "./compose.ts";
+import { dispatched, type DispatchContext } from "./dispatch.ts";
 import { Segments, wholePort, type Place } from "./segments.ts";
 
 /** The value of a port after a composition; the port's own value when nothing acts there. */
@@ -83,7 +85,7 @@ class Composer {
       case "split":
         return this.split(term, state, place);
       case "route":
-        return routed(term, state, this.choices(place));
+        return makesInputs(term.router.declared.declaration) ? dispatched(term, state, this.dispatch) : routed(term, state, this.choices(place));
       case "switch":
         return switched(term, state, this.choices(place));
       case "fuse":
@@ -91,6 +93,16 @@ class Composer {
       case "parallel":
         throw new Error("parallel members are separate models by now");
     }
+  }
+
+  private get dispatch(): DispatchContext {
+    return {
+      site: this.site, evaluator: this.evaluator,
+      denoteAt: (term, site, evaluator) => {
+        const composer = new Composer(site, evaluator), before = composer.initial();
+        return { before, after: composer.denote(term, before, wholePort) };
+      },
+    };
   }
 
   private choices(place: Place): ChoiceContext {

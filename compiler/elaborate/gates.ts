@@ -32,6 +32,9 @@ export type CandidateValues = () => Value;
 /** Where a route acts: what the module reads, and the value that the candidates change. */
 export interface DecidedSite { readonly module: ModuleInstance; readonly input: NodeId; readonly value: NodeId }
 
+/** Rows that the candidates read, `[B, N, P, I]`, and the share of each for each token, `[B, S, N, P]`. */
+export interface RoutedInputs { readonly weights: NodeId; readonly inputs: NodeId }
+
 /** A decision: `[.., N]`; with an axis of sites before the last where `bySite`. */
 interface Decision { readonly node: NodeId; readonly bySite: boolean }
 
@@ -103,23 +106,43 @@ export class Gates {
     return b.reshape(here, b.shapeOf(here).filter((_, i) => i !== rank - 2));
   }
 
+  /** What the candidates of a route read at a site, and the weights of what they make of it; undefined after a report. */
+  inputsAt(route: RouteTerm, { module, input }: DecidedSite): RoutedInputs | undefined {
+    const place = route.places.find((p) => p.module === module), { declaration } = route.router.declared;
+    if (!place) return undefined;
+    const scope = this.run(route, place, input, undefined);
+    const found = ["weights", "inputs"].map((name) => this.tensorIn(scope, name, declaration));
+    return found[0] && found[1] && { weights: found[0].node, inputs: found[1].node };
+  }
+
   private decide(route: RouteTerm, place: RouterPlace, x: NodeId | undefined, candidates: CandidateValues | undefined): Decision | undefined {
-    const { evaluator } = this, { builder: b, diagnostics } = evaluator;
+    const weights = this.tensorIn(this.run(route, place, x, candidates), "weights", route.router.declared.declaration);
+    return weights && this.checked(route, weights);
+  }
+
+  /** Runs a router's equations at a place; the scope holds what they set. */
+  private run(route: RouteTerm, place: RouterPlace, x: NodeId | undefined, candidates: CandidateValues | undefined): Scope {
+    const { evaluator } = this, { builder: b } = evaluator;
     const { declaration } = route.router.declared;
     const scope = place.scope.child();
     const origin = { module: place.module.key, file: declaration.span.file.name, start: declaration.span.start, end: declaration.span.end };
-    return b.at(origin, () => {
+    b.at(origin, () => {
       for (const [name, p] of place.params) scope.set(name, evaluator.param(route.router.name, p));
       for (const binder of declaration.at) if (x !== undefined) scope.set(binder.name.text, evaluator.tensor(x, binder.span));
       if (x !== undefined && b.rankOf(x) >= 2) scope.set("real", { kind: "lazy", because: declaration.span, force: () => evaluator.tensor(this.real(x), declaration.span) });
       if (declaration.members && candidates) scope.set(declaration.members.text, { kind: "lazy", because: declaration.members.span, force: candidates });
       evaluator.run({ ...declaration.body, statements: declaration.body.statements.filter((s) => s.kind !== "ParamStmt" && s.kind !== "RequireStmt") }, scope);
-      const weights = scope.own("weights");
-      if (!weights || weights.kind === "lazy") return void diagnostics.report("A0219", { at: declaration.name.span, name: "weights", what: "a router" });
-      if (weights.kind === "poison") return undefined;
-      if (weights.kind !== "tensor") return void diagnostics.report("A0204", { at: declaration.name.span, expected: "tensor", found: describe(weights) });
-      return this.checked(route, weights);
     });
+    return scope;
+  }
+
+  /** A result of a router; undefined after a report. */
+  private tensorIn(scope: Scope, name: string, declaration: RouteTerm["router"]["declared"]["declaration"]): TensorVal | undefined {
+    const { diagnostics } = this.evaluator, found = scope.own(name);
+    if (!found || found.kind === "lazy") return void diagnostics.report("A0219", { at: declaration.name.span, name, what: "a router" });
+    if (found.kind === "tensor") return found;
+    if (found.kind !== "poison") diagnostics.report("A0204", { at: declaration.name.span, expected: "tensor", found: describe(found) });
+    return undefined;
   }
 
   private checked(route: RouteTerm, weights: TensorVal): Decision | undefined {

@@ -1,5 +1,5 @@
 /** Routes and switches on numbers: the laws of semantics.md, sections 4 and 5, on real adapters. */
-import { rmSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -76,6 +76,57 @@ describe.each<DeviceName>(["reference", "cpu", "webgpu"])("on %s", (device) => {
 test("weights of each feature, all alike, are one weight for each candidate", async () => {
   const weighted = await logits("0.5 * wide + 2 * low", "reference");
   expect(distance(await logits("route(features) { wide, low }", "reference"), weighted)).toBeLessThan(1e-6);
+});
+
+describe("a router that makes the inputs of its candidates", () => {
+  const method = (reading: string, effect: string): string => `edition 2026
+
+import { Linear } from "std/modules"
+
+method Beside(width: Int) on h: Hidden[D]${reading} {
+  param down: Linear[D -> width]
+  param up: Linear[width -> D]
+  h = h + ${effect}
+}
+
+format expert for Beside {
+  tensor down = "layers.{layer}.moa_ffn.moa.{number}.linear_downsample"
+  tensor up = "layers.{layer}.moa_ffn.moa.{number}.linear_upsample"
+}
+
+base vit = pretrained("${golden}/bases/vit")
+`;
+  const adapters = (sites: string): string => [0, 1].map((n) => `adapter expert${n} = Beside(width: 12) on ${sites} from "${golden}/systems/S079-soft-moa/params.safetensors"\n`).join("");
+  const head = `${method("", "up(gelu(down(h.input)))")}${adapters("vit.vit.layers[*].mlp")}`;
+  const own = `router own() over N adapters at x: Hidden[D] {
+  let t = size(x, 1)
+  inputs = expand(x, [size(x, 0), N, t, D], [0, 2, 3])
+  weights = 0.5 * expand(one_hot(arange(t), t), [size(x, 0), t, N, t], [1, 3])
+}
+`;
+  const run = async (more: string): Promise<Float32Array> => {
+    const file = join(folder, "slots.adapt");
+    writeFileSync(file, `${head}${more}`);
+    const session = await open(file, { device: "reference" });
+    try {
+      const pixel_values = { dtype: "f32" as const, shape: [1, 3, 32, 32], data: Float32Array.from({ length: 3 * 32 * 32 }, (_, i) => Math.sin(i)) };
+      return (await session.run({ pixel_values }, { outputs: ["logits"] })).logits!.data as Float32Array;
+    } finally {
+      session.dispose();
+    }
+  };
+
+  test("is a route where every token is a slot of its own", { timeout: 60_000 }, async () => {
+    const got = await run(`${own}export model m = vit with route(own()) { expert0, expert1 }\n`);
+    expect(distance(got, await run("export model m = vit with 0.5 * expert0 + 0.5 * expert1\n"))).toBeLessThan(1e-6);
+    expect(distance(got, await run("export model m = vit with expert0 + 0 * expert1\n"))).toBeGreaterThan(1e-3);
+  });
+
+  test("refuses candidates that read anything else", async () => {
+    const other = `${method(" reading y: output of Linear[E -> F]", "y")}${adapters("vit.vit.layers[*].mlp reading vit.vit.layers[*].mlp.fc2")}`;
+    writeFileSync(join(folder, "slots.adapt"), `${other}${own}export model m = vit with route(own()) { expert0, expert1 }\n`);
+    await expect(open(join(folder, "slots.adapt"), { device: "reference" })).rejects.toThrow(/A0405[^]*`Beside` reads `output` of/);
+  });
 });
 
 describe("mixing spaces", () => {
