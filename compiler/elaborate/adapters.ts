@@ -163,9 +163,9 @@ export class AdapterPlacement implements Placement {
   private composed(module: ModuleInstance, port: string, value: TensorVal): Value {
     if (!this.acts(module, port)) return value;
     let added: readonly NodeId[] = [];
-    const rows = port === "tokens" ? { rows: (nodes: readonly NodeId[]) => void (added = nodes) } : {};
+    const rows = port === "tokens" ? { rows: (nodes: readonly NodeId[]) => void (added = nodes) } : { grows: port === "embedded" };
     const node = composeAt(this.term, { module, port, input: value.node, value: value.node, replaced: () => undefined, map: () => undefined, ...rows }, this.evaluator());
-    return { ...value, node: added.length > 0 ? this.virtual.entered(node, added) : node };
+    return port === "embedded" ? this.tensor(node, value.because) : { ...value, node: added.length > 0 ? this.virtual.entered(node, added) : node };
   }
 
   /** Equations for the model around a site, `model.positions = ...`: each acts once for an adapter, however many sites it has. */

@@ -6,7 +6,7 @@
  * the weight is decided by a pass.
  */
 import type { GraphBuilder } from "../../ir/build.ts";
-import { compareEqual, print } from "../../ir/dim.ts";
+import { compareEqual, equal, print } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import { sameShape, showShape } from "../../ir/ops.ts";
 import type { Span } from "../base/source.ts";
@@ -84,6 +84,8 @@ export interface PortSite extends PortPlace {
   readonly input: NodeId;
   /** Its unadapted value. */
   readonly value: NodeId;
+  /** May its value get more rows (axis 1)? */
+  readonly grows?: boolean;
   /** Takes rows that are added in front; absent at ports that take none. */
   rows?(added: readonly NodeId[]): void;
   /** The value with an adapter's replacements of parameters in place, when it has some here. */
@@ -266,6 +268,10 @@ export class MethodRun {
     if (node === undefined) return;
     if (this.state.added?.length) return this.cannot(e, "Rows were added here before; place this adapter first.");
     const shape = b.shapeOf(node), want = b.shapeOf(this.site.value);
+    if (this.site.grows && shape.length === want.length && shape.every((d, i) => i === 1 || equal(d, want[i]!)) && !equal(shape[1]!, want[1]!)) {
+      this.state = { value: single(node), map: undefined, added: [node] };
+      return;
+    }
     if (!sameShape(shape, want))
       return diagnostics.report("A0310", { at: e.span, label: "this changes the shape of the port", expected: showShape(want), found: showShape(shape), declared: this.placed.method.declaration.on.span });
     const before = this.state;
