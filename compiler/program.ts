@@ -65,9 +65,11 @@ class ProgramChecker {
   check(): Program {
     const { declarations } = this.library.entry.file;
     for (const u of this.library.own) for (const d of u.file.declarations) checkNames(d, u.scope, this.diagnostics);
+    for (const { as } of this.library.own.flatMap((u) => u.file.declarations.flatMap(fromClauses)))
+      if (as) this.diagnostics.report("A0109", { at: as.span, what: `rounding weights \`as ${as.text}\``, help: "leave it out: files of f32, f16 and bf16 are read exactly" });
     const bases: Base[] = [], adapters: PlacedAdapter[] = [], models: ExportedModel[] = [];
     for (const d of declarations) {
-      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model" && d.kind !== "Input" && d.kind !== "RouterInstance") {
+      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model" && d.kind !== "Input" && d.kind !== "Let" && d.kind !== "RouterInstance") {
         this.notYet(d);
         continue;
       }
@@ -94,7 +96,7 @@ class ProgramChecker {
 
   /** Constructs that are read and cannot be built yet. */
   private notYet(d: Library["entry"]["file"]["declarations"][number]): void {
-    const what: Partial<Record<typeof d.kind, string>> = { Let: "a `let` of a program", GeneratorInstance: "a generator" };
+    const what: Partial<Record<typeof d.kind, string>> = { GeneratorInstance: "a generator" };
     const text = what[d.kind];
     if (text) this.diagnostics.report("A0109", { at: d.name.span, what: text });
   }
@@ -155,7 +157,12 @@ class ProgramChecker {
         const router = readRouter(d.name.text, d.name.span, d.value, this.routing(home));
         return router ? { kind: "router", router } : { kind: "poison" };
       }
-      case "GeneratorInstance": case "Let": {
+      case "Let": {
+        const value = this.interpreter.lets.value({ declaration: d, home }, this.interpreter);
+        if (value.kind === "poison") return { kind: "poison" };
+        return value.kind === "int" || value.kind === "float" ? { kind: "number", value: value.value } : { kind: "other", what: describe(value), declared: at };
+      }
+      case "GeneratorInstance": {
         this.notYet(d);
         return { kind: "poison" };
       }
@@ -357,7 +364,7 @@ class ProgramChecker {
 
 /** Directories a declaration names: `pretrained("...")` and `from "..."`. */
 function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): readonly { readonly path: StringLit; readonly kind: "base" | "adapter" }[] {
-  if (d.kind === "Model") return fromClauses(d.value).map((path) => ({ path, kind: "adapter" as const }));
+  if (d.kind === "Model") return fromClauses(d.value).map(({ path }) => ({ path, kind: "adapter" as const }));
   if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "RouterInstance") return [];
   const kind = d.kind === "Base" ? "base" : "adapter";
   const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
@@ -372,11 +379,11 @@ function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): rea
   return out;
 }
 
-/** The strings after `from`, anywhere in an expression. */
-function fromClauses(e: unknown): readonly StringLit[] {
+/** Every `from`, anywhere in a declaration. */
+function fromClauses(e: unknown): readonly ExprOf<"From">[] {
   if (typeof e !== "object" || e === null) return [];
   const inside = Object.entries(e).flatMap(([key, v]) => (key === "span" ? [] : fromClauses(v)));
-  return "kind" in e && e.kind === "From" ? [(e as ExprOf<"From">).path, ...inside] : inside;
+  return "kind" in e && e.kind === "From" ? [e as ExprOf<"From">, ...inside] : inside;
 }
 
 function pretrainedPath(e: Extract<Expr, { kind: "Call" }>): StringLit | undefined {

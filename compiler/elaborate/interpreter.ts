@@ -22,6 +22,7 @@ import { eachMember, forEachMember, where } from "./members.ts";
 import { itemsOf, numberOf, rangeOf, standing } from "./literals.ts";
 import { binary, fromJson, joined, moduleValue, sizeQuestion, unary } from "./operators.ts";
 import { fieldOf, indexed } from "./indexing.ts";
+import { Lets } from "./lets.ts";
 import { MergeState } from "./merge-state.ts";
 import { mergedParam } from "./merged-base.ts";
 import { unify } from "./shapes.ts";
@@ -41,6 +42,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   private current: ModuleInstance | undefined;
   private readonly names: StateNames;
   readonly merging = new MergeState();
+  readonly lets = new Lets();
   private depth = 0;
 
   /** `names` is shared by the models of one graph. */
@@ -103,6 +105,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
 
   private reference(name: string, at: Span, scope: Scope): Value {
     const found = scope.lookup(name);
+    if (found?.kind === "declared" && found.declared.declaration.kind === "Let") return this.lets.value(found.declared as Declared<"Let">, this);
     if (found) return found;
     this.diagnostics.report("A0105", { at, name, candidates: scope.names() });
     return poison(at);
