@@ -22,7 +22,7 @@ import { eachMember, forEachMember, where } from "./members.ts";
 import { itemsOf, numberOf, rangeOf, standing } from "./literals.ts";
 import { binary, fromJson, joined, moduleValue, sizeQuestion, unary } from "./operators.ts";
 import { fieldOf, indexed } from "./indexing.ts";
-import { Lets } from "./lets.ts";
+import { bindNames, Lets } from "./lets.ts";
 import { MergeState } from "./merge-state.ts";
 import { mergedParam } from "./merged-base.ts";
 import { unify } from "./shapes.ts";
@@ -360,11 +360,11 @@ export class Interpreter implements Elaborator, BuiltinContext {
 
   private statement(s: Statement, scope: Scope): void {
     switch (s.kind) {
-      case "LetStmt": return this.assign(s.names.map((n) => n.text), this.evaluate(s.value, scope), s.value.span, scope);
+      case "LetStmt": return bindNames(s.names.map((n) => n.text), this.evaluate(s.value, scope), s.value.span, scope, this.diagnostics);
       case "AssignStmt": {
         const names = s.targets.map((t) => (t.kind === "Ref" ? t.name : undefined));
         if (s.delta || names.includes(undefined)) return this.diagnostics.report("A0218", { at: s.span, name: "this", body: "Only names can be set here." });
-        if (s.values.length === 1) return this.assign(names as string[], this.evaluate(s.values[0]!, scope), s.span, scope);
+        if (s.values.length === 1) return bindNames(names as string[], this.evaluate(s.values[0]!, scope), s.span, scope, this.diagnostics);
         const values = s.values.map((v) => this.evaluate(v, scope));
         return names.forEach((n, i) => scope.set(n!, values[i] ?? poison(s.span)));
       }
@@ -376,7 +376,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
       }
       case "ForStmt": {
         for (const item of itemsOf(this.evaluate(s.over, scope), s.over.span, this.diagnostics)) {
-          this.assign(s.names.map((n) => n.text), item, s.span, scope);
+          bindNames(s.names.map((n) => n.text), item, s.span, scope, this.diagnostics);
           this.run(s.body, scope);
         }
         return;
@@ -412,16 +412,6 @@ export class Interpreter implements Elaborator, BuiltinContext {
       at, message: message?.kind === "string" ? message.value : `\`${source.file.text.slice(source.start, source.end)}\` is false.`, declared: s.condition.span, ...(because ? { because } : {}),
     });
     return false;
-  }
-
-  private assign(names: readonly string[], value: Value, at: Span, scope: Scope): void {
-    if (names.length === 1) return scope.set(names[0]!, value);
-    if (value.kind !== "list" || value.items.length !== names.length) {
-      if (value.kind !== "poison") this.diagnostics.report("A0204", { at, expected: `list of ${names.length}`, found: value.kind === "list" ? `list of ${value.items.length}` : describe(value) });
-      return names.forEach((n) => scope.set(n, poison(at)));
-    }
-    const { items } = value;
-    names.forEach((n, i) => scope.set(n, items[i]!));
   }
 
   private notYet(at: Span, what: string): Value {

@@ -1,8 +1,9 @@
-/** Values that a file names: `let rank: Int = 16`, `export let weights = [0.3, 0.7]`. Each is found when it is first asked for. */
+/** Names for values: those of a file (`let rank: Int = 16`), each found when it is first asked for, and those of a body (`let a, b = E`). */
 import { fitType, isMisfit } from "../check/arguments.ts";
 import { describe, poison, show, type Declared, type Value } from "../check/values.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr } from "../syntax/ast.ts";
+import type { Span } from "../base/source.ts";
 import type { Scope } from "../check/scope.ts";
 
 interface Evaluator {
@@ -37,4 +38,15 @@ export class Lets {
     else diagnostics.report("A0204", { at: d.value.span, expected: fitted.expected, found: describe(value), because: fitted.declared, becauseLabel: `\`${d.name.text}\` is declared here` });
     return poison(d.value.span);
   }
+}
+
+/** `let q, k, v = split(x)`: a list of as many values as there are names. */
+export function bindNames(names: readonly string[], value: Value, at: Span, scope: Scope, diagnostics: Diagnostics): void {
+  if (names.length === 1) return scope.set(names[0]!, value);
+  if (value.kind !== "list" || value.items.length !== names.length) {
+    if (value.kind !== "poison") diagnostics.report("A0204", { at, expected: `list of ${names.length}`, found: value.kind === "list" ? `list of ${value.items.length}` : describe(value) });
+    return names.forEach((n) => scope.set(n, poison(at)));
+  }
+  const { items } = value;
+  names.forEach((n, i) => scope.set(n, items[i]!));
 }
