@@ -47,6 +47,9 @@ export function inferProperties(method: MethodDecl, context: PropertyContext = {
   return reader.verdicts();
 }
 
+/** Functions of a value along one axis, which is their second argument. */
+const alongAxes: ReadonlySet<string> = new Set(["sum", "mean", "max", "softmax", "argmax", "cumsum"]);
+
 /** One equation: the port it writes and the abstract value it gives it. */
 interface Equation {
   readonly port: string;
@@ -221,8 +224,12 @@ class Interpreter {
     const module = this.env.get(name)?.module;
     if (module !== undefined) return module === "Linear" ? Facts.affineMap(values[0] ?? zeroFacts(span), span) : this.opaque(span, values);
     if (callee.kind === "Ref" && this.known.has(name)) return this.opaque(span, values); // an activation given as an argument
-    const axis = (name === "sum" || name === "mean") && args[1] ? constantOf(args[1].value, this.known) : undefined;
-    if (typeof axis === "number" && axis >= 0 && values[0] && values[0].deg.size > 0 && !values[0].deg.has("weight")) return overRows({ ...values[0], shape: undefined, rank: undefined, span }, axis);
+    const along = args.find((a) => a.name?.text === "axis") ?? args[1];
+    const axis = alongAxes.has(name) && along ? constantOf(along.value, this.known) : undefined;
+    if (typeof axis === "number" && axis >= 0 && values[0] && values[0].deg.size > 0 && !values[0].deg.has("weight")) {
+      const of = name === "sum" || name === "mean" ? values[0] : this.opaque(span, [values[0]]);
+      return overRows({ ...of, shape: undefined, rank: undefined, span }, axis);
+    }
     const sizes = (name === "reshape" || name === "expand") && args[1]?.value.kind === "List" ? args[1].value.items.map((i) => dimOf(i, this.context)) : undefined;
     if (sizes && values[0]?.deg.size === 0) return { ...values[0], shape: sizes.every((d) => d !== undefined) ? (sizes as Dim[]) : undefined, rank: undefined, span };
     const declared = callee.kind === "Ref" ? this.context.functionOf?.(name) : undefined;

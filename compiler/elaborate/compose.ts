@@ -107,8 +107,8 @@ export function sitesAt(adapter: PlacedAdapter, module: ModuleInstance, port: st
 }
 
 /**
- * Puts in scope what a method reads beside its own port: `reading` binders, and through the bound name the members of the
- * module (`z.k_proj(P)`) and its other ports (`z.q`).
+ * Puts in scope what a method reads beside its own port: `reading` binders, and through the bound name the arguments of the
+ * module (`y.scale`), its members (`z.k_proj(P)`) and its other ports (`z.q`).
  */
 export function bindSite(placed: PlacedSite, scope: Scope, evaluator: BodyEvaluator): void {
   const { on } = placed.method.declaration;
@@ -125,6 +125,10 @@ export function bindSite(placed: PlacedSite, scope: Scope, evaluator: BodyEvalua
   };
   for (const r of placed.reads) port(r.name, r.module, r.port, r.because);
   if (bindsMap(on)) return;
+  for (const p of placed.module.declared?.declaration.params ?? []) {
+    const argument = placed.module.scope.lookup(p.name.text);
+    if (argument) scope.set(`${on.name.text}.${p.name.text}`, argument);
+  }
   for (const [name, child] of placed.module.children)
     if (!Array.isArray(child)) scope.set(`${on.name.text}.${name}`, { kind: "module", module: child as ModuleInstance, because: on.span });
   for (const other of evaluator.portsOf(placed.module)) if (other !== placed.port) port(`${on.name.text}.${other}`, placed.module, other, on.span);

@@ -7,10 +7,10 @@ import { inferProperties, type PropertyContext } from "../../compiler/check/prop
 import { parse } from "../../compiler/syntax/build.ts";
 
 const folder = join(import.meta.dirname, "../../stdlib");
-const files = ["prelude.adapt", "matrices.adapt", ...readdirSync(join(folder, "methods")).map((f) => `methods/${f}`)];
+const files = ["prelude.adapt", "matrices.adapt", "heads.adapt", ...readdirSync(join(folder, "methods")).map((f) => `methods/${f}`)];
 const declarations = files.flatMap((f) => parse({ name: f, text: readFileSync(join(folder, f), "utf8") }).value.declarations);
 const functionOf = (name: string) => declarations.find((d) => d.kind === "Function" && d.name.text === name) as ReturnType<NonNullable<PropertyContext["functionOf"]>>;
-const args = new Map<string, unknown>([["rank", 4], ["bias", false], ["budget", 6], ["shared", 0], ["experts", 2]]);
+const args = new Map<string, unknown>([["rank", 4], ["bias", false], ["budget", 6], ["shared", 0], ["experts", 2], ["gamma", 1]]);
 const dims = new Map([["I", constant(64)], ["O", constant(32)]]);
 
 /** Foldable, additive, bound of the rank, batchable, structure. */
@@ -30,6 +30,9 @@ const expected: Readonly<Record<string, readonly unknown[]>> = {
   // A branch behind the map reads what it changes.
   Hydra: ["static", false, false, true, undefined],
   BEFT: ["static", true, false, true, "id"],
+  KernelHead: [false, true, false, true, "id"],
+  // Its affinities are stretched to the range of the whole batch.
+  CaptionedHead: [false, true, false, false, "id"],
   // A softmax of the input, and its mean over all rows.
   Lily: [false, true, false, false, "id"],
 };
