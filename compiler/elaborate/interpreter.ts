@@ -304,8 +304,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   private forwardOf(module: ModuleInstance, at: Span): Extract<Statement, { kind: "ForwardStmt" }> | undefined {
     const found = module.declared?.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
     if (found?.kind === "ForwardStmt") return found;
-    this.diagnostics.report("A0221", { at, name: module.name, found: "module without a forward rule" });
-    return undefined;
+    return void this.diagnostics.report("A0221", { at, name: module.name, found: "module without a forward rule" });
   }
 
   private matched(callee: string, params: readonly Param[], args: readonly Argument[], declared: Span, scope: Scope): ReadonlyMap<string, Value> | undefined {
@@ -415,7 +414,6 @@ export class Interpreter implements Elaborator, BuiltinContext {
   }
 
   private notYet(at: Span, what: string): Value {
-    this.diagnostics.report("A0109", { at, what });
-    return poison(at);
+    return this.diagnostics.report("A0109", { at, what }), poison(at);
   }
 }
