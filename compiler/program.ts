@@ -11,6 +11,7 @@ import { modelTerm } from "./check/model-reader.ts";
 import { adaptersOfModel, type ModelTerm } from "./check/models.ts";
 import { mergeOf, mergeParts, type MergingContext } from "./check/merging.ts";
 import { mergedAdapter, mergedBase } from "./merged-parts.ts";
+import { generatedAdapter, readGenerator, type GeneratorContext, type KeyReads } from "./check/generators.ts";
 import { checkNames } from "./check/names.ts";
 import { declaredOf, type Part } from "./check/parts.ts";
 import { placeAdapter, placeJoining, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";

@@ -40,6 +40,8 @@ export interface FormatScope {
   readonly block?: string;
   /** The name of the declaration that reads the file. */
   readonly name?: string;
+  /** What the program says in its text, by name: the arguments and keys of a generator. */
+  readonly arguments?: Fields;
 }
 
 /**
@@ -311,6 +313,7 @@ export class FormatReader {
       config: scope.config, base: scope.base, directory: scope.directory ?? scope.config, site: scope.site ?? null, kind: scope.kind ?? null,
       layer: scope.layer ?? null, block: scope.block ?? null, name: scope.name ?? null, number: /\d+$/.exec(scope.name ?? "")?.[0] ?? null,
     };
+    if (scope.arguments && Object.hasOwn(scope.arguments, name)) return scope.arguments[name];
     return Object.hasOwn(given, name) ? given[name] : undefined;
   }
 

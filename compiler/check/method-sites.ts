@@ -8,6 +8,7 @@ import type { Binder, Name, Param } from "../syntax/ast.ts";
 import { FormatFault, type FormatReader, type FormatScope } from "./adapter-format.ts";
 import { defaultCase, fitType, isMisfit } from "./arguments.ts";
 import { binderText, bindsMap, bindsParams } from "./method-binding.ts";
+import type { Generation } from "./generators.ts";
 import type { MergeDefinition } from "./merging.ts";
 import type { PlacedAdapter } from "./placement.ts";
 import { bindPort, portsAround, type BoundPort } from "./ports.ts";
@@ -39,7 +40,9 @@ export type PlacedParam =
   | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly whole: boolean; readonly because: Span }
   | { readonly kind: "module"; readonly module: ModuleInstance; readonly headers: ReadonlyMap<ParamInstance, TensorHeader> }
   /** Made of the parameters of other adapters: a part of what their merge yields here. */
-  | { readonly kind: "merged"; readonly merge: MergeDefinition<PlacedAdapter>; readonly part: "change" | "up" | "down" | "shift" };
+  | { readonly kind: "merged"; readonly merge: MergeDefinition<PlacedAdapter>; readonly part: "change" | "up" | "down" | "shift" }
+  /** Made by a generator: one of the parameters that it sets at this site. */
+  | { readonly kind: "generated"; readonly generation: Generation; readonly part: string };
 
 export type BoundSite = PlacedSite & { readonly wanted: readonly Wanted[] };
 

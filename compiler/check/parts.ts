@@ -2,6 +2,7 @@
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr } from "../syntax/ast.ts";
+import type { Generator, KeyReads, KeyValue } from "./generators.ts";
 import type { ModelTerm } from "./models.ts";
 import type { Scope } from "./scope.ts";
 import type { ProgramInput } from "./inputs.ts";
@@ -17,6 +18,7 @@ export type Part =
   | { readonly kind: "base"; readonly base: Base }
   | { readonly kind: "model"; readonly model: ModelTerm }
   | { readonly kind: "router"; readonly router: Router }
+  | { readonly kind: "generator"; readonly generator: Generator }
   /** Reported already. */
   | { readonly kind: "poison" }
   | { readonly kind: "other"; readonly what: string; readonly declared?: Span };
@@ -36,6 +38,12 @@ export interface CompositionContext {
   bindRouter(use: RouterUse): readonly RouterPlace[] | undefined;
   /** Places what joins adapters; undefined after a report. */
   placeJoining(name: string, joining: Joining): PlacedAdapter | undefined;
+  /** The generator of this name, if it is one. */
+  generatorNamed(name: string, at: Span): Generator | "reported" | undefined;
+  /** The adapter that a generator makes for its keys; undefined after a report. */
+  generated(generator: Generator, keys: readonly KeyValue[], at: Span): PlacedAdapter | undefined;
+  /** What the expression of a generator's key may name. */
+  keyReads(): KeyReads;
   readonly diagnostics: Diagnostics;
 }
 
@@ -45,6 +53,7 @@ export const declaredOf = (part: Part): { declared?: Span } =>
     : part.kind === "base" ? { declared: part.base.because }
       : part.kind === "input" ? { declared: part.input.because }
       : part.kind === "router" ? { declared: part.router.span }
+      : part.kind === "generator" ? { declared: part.generator.span }
       : part.kind === "model" ? { declared: part.model.span }
         : part.kind === "other" && part.declared ? { declared: part.declared } : {};
 

@@ -4,9 +4,10 @@
  * One grammar serves both, so a side is a term or a weight; what stands where decides whether they go together.
  */
 import type { Span } from "../base/source.ts";
-import type { Expr } from "../syntax/ast.ts";
+import type { Expr, ExprOf } from "../syntax/ast.ts";
 import type { Term } from "./composition.ts";
 import { declaredOf, whatOf, type CompositionContext } from "./parts.ts";
+import { generatorTerm } from "./generator-terms.ts";
 import { isRoute, readRoute, readSwitch } from "./route-terms.ts";
 import { fuseTerm } from "./fuse-terms.ts";
 import { formTerm, type FormReader } from "./term-forms.ts";
@@ -73,6 +74,8 @@ export class TermReader implements FormReader {
       case "Switch":
         return readSwitch(e, this);
       case "Call": case "Braced": {
+        const generator = e.kind === "Call" && e.callee.kind === "Ref" ? this.context.generatorNamed(e.callee.name, e.callee.span) : undefined;
+        if (generator) return generator === "reported" ? undefined : generatorTerm(e as ExprOf<"Call">, generator, this.context);
         const found = e.kind === "Braced" && isRoute(e) ? readRoute(e, this) : formTerm(e, this);
         return found === "unknown" ? this.notYet(e) : found;
       }

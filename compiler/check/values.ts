@@ -10,6 +10,7 @@ import type { Declaration, DeclarationOf, Expr, TypeExpr } from "../syntax/ast.t
 import { constantOf, type Dim } from "../../ir/dim.ts";
 import type { DType, NodeId, StorageType } from "../../ir/graph.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
+import type { Generation } from "./generators.ts";
 import type { MergeDefinition } from "./merging.ts";
 import type { Scope } from "./scope.ts";
 
@@ -106,6 +107,8 @@ export interface ParamInstance {
   readonly source: string;
   /** Set when it is made of the parameters of other bases. */
   readonly merged?: MergeDefinition<Base>;
+  /** Set when a generator makes it. */
+  readonly generated?: { readonly generation: Generation; readonly part: string };
 }
 
 /** `base x = pretrained("dir")`, checked. */

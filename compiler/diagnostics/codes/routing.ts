@@ -61,4 +61,19 @@ A router that sites share decides before each port it controls. Sites before its
 \`fuse(a, b) from "./dir"\` is \`y\` and a weighted sum of what each member adds to it. The weights come from trained parameters for
 each place, so every member acts at each of them.
 `),
+
+  A0412: error("Key has no list of values", (p: { at: Span; input: string; declared: Span; text: boolean }) => ({
+    labels: [here(p.at, "an adapter is made for each value of the key"), there(p.declared, p.text ? "any text may arrive" : "any number may arrive")[0]!],
+    help: p.text ? `choose by \`switch request.${p.input} { "a" => g("a"), _ => none }\`` : `give it a range: \`input ${p.input}: Int 0..8\``,
+  }), `
+A generator that is called with a field of the request makes an adapter for each value the field can have, once. The field is an
+\`Int\` with both ends, or a \`Bool\`; texts are listed in a \`switch\`.
+`),
+
+  A0413: error("Generated parameter has another shape", (p: { at: Span; part: string; site: string; expected: string; found: string; declared: Span }) => ({
+    labels: [here(p.at, `has shape ${p.found}`), there(p.declared, `\`${p.part}\` has shape ${p.expected} at \`${p.site}\``)[0]!],
+    table: expectedFound(p.expected, p.found),
+  }), `
+What a generator sets takes the place of the parameters of its method, so it has their shapes at every site.
+`),
 };
