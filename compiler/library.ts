@@ -148,7 +148,7 @@ function declare(unit: Unit, diagnostics: Diagnostics): void {
 
 const declaredValue = (declared: Declared): Value => ({ kind: "declared", declared, because: declared.declaration.name.span });
 
-const wordOf = { Architecture: "architecture", Format: "format", Merge: "merge", Method: "method", RouterDecl: "router" } as const;
+const wordOf = { Architecture: "architecture", Format: "format", Merge: "merge", Method: "method", RouterDecl: "router", GeneratorDecl: "generator" } as const;
 
 /**
  * Declarations of a kind in the program's files and in the library, the program's first. With `mentioning`, only those of the

@@ -70,10 +70,7 @@ class ProgramChecker {
       if (as) this.diagnostics.report("A0109", { at: as.span, what: `rounding weights \`as ${as.text}\``, help: "leave it out: files of f32, f16 and bf16 are read exactly" });
     const bases: Base[] = [], adapters: PlacedAdapter[] = [], models: ExportedModel[] = [];
     for (const d of declarations) {
-      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model" && d.kind !== "Input" && d.kind !== "Let" && d.kind !== "RouterInstance") {
-        this.notYet(d);
-        continue;
-      }
+      if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "Model" && d.kind !== "Input" && d.kind !== "Let" && d.kind !== "RouterInstance" && d.kind !== "GeneratorInstance") continue;
       const part = this.part({ declaration: d, home: this.library.entry.scope }, d.name.span);
       if (part.kind === "base") {
         bases.push(part.base);
@@ -93,13 +90,6 @@ class ProgramChecker {
       p.kind === "router" && p.router.file ? [[p.router.name, p.router.file.header] as const]
         : p.kind === "model" ? adaptersOfModel(p.model).filter((a) => !adapters.includes(a)).map((a) => [a.source, a.header] as const) : []));
     return { library: this.library, bases, adapters, models, files };
-  }
-
-  /** Constructs that are read and cannot be built yet. */
-  private notYet(d: Library["entry"]["file"]["declarations"][number]): void {
-    const what: Partial<Record<typeof d.kind, string>> = { GeneratorInstance: "a generator" };
-    const text = what[d.kind];
-    if (text) this.diagnostics.report("A0109", { at: d.name.span, what: text });
   }
 
   private part(declared: Declared, at: Span): Part {
@@ -146,6 +136,12 @@ class ProgramChecker {
           router: (e) => this.router(e, home),
           bindRouter: (use) => bindRouter(use, this.routing(home)),
           placeJoining: (name, joining) => placeJoining(name, joining, this.placement(home)),
+          generatorNamed: (n, s) => {
+            const part = this.isGenerator(n, home) ? this.named(n, s, home) : undefined;
+            return part?.kind === "poison" ? "reported" : part?.kind === "generator" ? part.generator : undefined;
+          },
+          generated: (generator, keys, at) => generatedAdapter(generator, keys, at, this.placement(home)),
+          keyReads: () => this.keyReads(home),
           home, inputs: () => this.inputs(), diagnostics: this.diagnostics,
         });
         return model ? { kind: "model", model } : { kind: "poison" };
@@ -164,8 +160,8 @@ class ProgramChecker {
         return value.kind === "int" || value.kind === "float" ? { kind: "number", value: value.value } : { kind: "other", what: describe(value), declared: at };
       }
       case "GeneratorInstance": {
-        this.notYet(d);
-        return { kind: "poison" };
+        const generator = readGenerator(d.name.text, d.name.span, d.value, this.generating(home));
+        return generator ? { kind: "generator", generator } : { kind: "poison" };
       }
       default:
         return { kind: "other", what: d.kind.toLowerCase(), declared: at };
@@ -286,6 +282,33 @@ class ProgramChecker {
     };
   }
 
+  private isGenerator(name: string, home: Scope): boolean {
+    const found = home.lookup(name);
+    return found?.kind === "declared" && found.declared.declaration.kind === "GeneratorInstance";
+  }
+
+  private generating(home: Scope): GeneratorContext {
+    return {
+      ...this.placement(home),
+      generatorNamed: (name, at) => {
+        const found = home.lookup(name);
+        if (found?.kind === "declared" && found.declared.declaration.kind === "GeneratorDecl") return found.declared as Declared<"GeneratorDecl">;
+        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "generator", found: describe(found) });
+        if (!found) this.unknown(name, at, "GeneratorDecl", "generator");
+        return undefined;
+      },
+    };
+  }
+
+  /** Bases and inputs of the program, for the key of a generator. */
+  private keyReads(home: Scope): KeyReads {
+    const bases = this.library.entry.file.declarations.flatMap((d) => {
+      const part = d.kind === "Base" ? this.part({ declaration: d, home: this.library.entry.scope }, d.name.span) : undefined;
+      return part?.kind === "base" ? [[d.name.text, part.base] as const] : [];
+    });
+    return { home, bases: new Map(bases), inputs: this.inputs() };
+  }
+
   /** Inputs of the program by name; those with faults were reported. */
   private inputs(): ReadonlyMap<string, ProgramInput> {
     const { file, scope } = this.library.entry;
@@ -329,7 +352,7 @@ class ProgramChecker {
   }
 
   /** Reports an unknown name of the library, with the import that would bring it. */
-  private unknown(name: string, at: Span, kind: "Method" | "RouterDecl", what: string): undefined {
+  private unknown(name: string, at: Span, kind: "Method" | "RouterDecl" | "GeneratorDecl", what: string): undefined {
     const all = declarationsOf(this.library, kind);
     const home = standardHome(this.library, kind, name);
     this.diagnostics.report("A0105", { at, name, what, candidates: all.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.slice(0, home.lastIndexOf("/")) } : {}) });
@@ -366,7 +389,7 @@ class ProgramChecker {
 /** Directories a declaration names: `pretrained("...")` and `from "..."`. */
 function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): readonly { readonly path: StringLit; readonly kind: "base" | "adapter" }[] {
   if (d.kind === "Model") return fromClauses(d.value).map(({ path }) => ({ path, kind: "adapter" as const }));
-  if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "RouterInstance") return [];
+  if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "RouterInstance" && d.kind !== "GeneratorInstance") return [];
   const kind = d.kind === "Base" ? "base" : "adapter";
   const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
   const visit = (e: Expr): void => {

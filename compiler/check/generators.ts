@@ -10,13 +10,14 @@
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Expr, ExprOf, Param, StringLit } from "../syntax/ast.ts";
+import { clausesOf } from "./adapter-clauses.ts";
 import type { Datum, FormatReader, FormatScope } from "./adapter-format.ts";
 import { checkTensors } from "./adapter-tensors.ts";
 import { fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
 import { DirectoryFormats, fieldsOf } from "./directory-formats.ts";
 import type { ProgramInput } from "./inputs.ts";
 import { bindMethod, placedParams, withDefaults, type BoundSite, type PlacedParam, type PlacedSite } from "./method-sites.ts";
-import { placementParts, type PlacedAdapter, type PlacementContext } from "./placement.ts";
+import type { PlacedAdapter, PlacementContext } from "./placement.ts";
 import { Scope } from "./scope.ts";
 import { pairedReads, select, type Reading, type Selection } from "./sites.ts";
 import { describe, int, layerOf, show, valueOfSize, type Base, type Declared, type ModuleInstance, type Value, type WDim } from "./values.ts";
@@ -72,7 +73,7 @@ export interface GeneratorContext extends PlacementContext {
 /** The generator that a declaration describes; undefined after a report. */
 export function readGenerator(name: string, span: Span, value: Expr, context: GeneratorContext): Generator | undefined {
   const { diagnostics } = context;
-  const parts = placementParts(value);
+  const parts = clausesOf(value);
   if (!parts) return void diagnostics.report("A0109", { at: value.span, what: "a generator like this", help: "write `HyperFormer(width: 8) on base.<modules> from \"./hyper\"`" });
   const { call, callee, on, from } = parts;
   const declared = context.generatorNamed(callee.name, callee.span);

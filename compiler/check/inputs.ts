@@ -3,7 +3,7 @@
  *
  * `Float` and `Simplex[n]` are one value for the whole request, or a value for each row of the batch where their first dim
  * is `B` (`Float[B]`, `Simplex[B, n]`). `Int`, `Bool` and `String` have a value for each row. Ranges and simplexes are
- * asserted when running. A `String` becomes the number of its value in a table: the values the program names, in order.
+ * asserted when running. `Token[1, T]` is a tensor of whole numbers, such as a further text. A `String` becomes the number of its value in a table: the values the program names, in order.
  */
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
@@ -17,6 +17,8 @@ export type InputType =
   | { readonly kind: "float"; readonly dims: readonly InputDim[]; readonly range?: NumberRange }
   /** The last dim is the number of weights; they are not negative and sum to 1. */
   | { readonly kind: "simplex"; readonly dims: readonly InputDim[] }
+  /** Whole numbers for the whole request, such as the tokens of a further text; a dim that nothing else names is the input's own. */
+  | { readonly kind: "tokens"; readonly dims: readonly InputDim[] }
   | { readonly kind: "int"; readonly range?: NumberRange }
   | { readonly kind: "bool" }
   | { readonly kind: "text" };
@@ -32,7 +34,7 @@ export interface ProgramInput {
   closed: boolean;
 }
 
-const typeNames = ["Bool", "Float", "Int", "Simplex", "String"];
+const typeNames = ["Bool", "Float", "Int", "Simplex", "String", "Token"];
 
 /** An `input` declaration; undefined after a report. */
 export function inputOf(d: DeclarationOf<"Input">, diagnostics: Diagnostics): ProgramInput | undefined {
@@ -53,6 +55,9 @@ function typeOf(t: TypeExpr, diagnostics: Diagnostics): InputType | undefined {
     case "Simplex":
       if (typeof sizes.at(-1) !== "number") return wrong("has no number of weights", "write `Simplex[2]`, or `Simplex[B, 2]` for weights of each row");
       return { kind: "simplex", dims: sizes };
+    case "Token":
+      if (sizes.length === 0) return wrong("has no dims", "write `Token[1, T]`");
+      return { kind: "tokens", dims: sizes };
     case "Int": case "Bool": case "String":
       if (sizes.length > 0) return wrong(`\`${name}\` has one value for each row`, `write \`${name}\``);
       return name === "Int" ? { kind: "int", ...(range ? { range } : {}) } : { kind: name === "Bool" ? "bool" : "text" };
@@ -71,6 +76,7 @@ export function showInputType(t: InputType): string {
   switch (t.kind) {
     case "float": return t.dims.length > 0 ? `Float[${t.dims.join(", ")}]` : "Float";
     case "simplex": return `Simplex[${t.dims.join(", ")}]`;
+    case "tokens": return `Token[${t.dims.join(", ")}]`;
     case "int": return "Int";
     case "bool": return "Bool";
     case "text": return "String";

@@ -14,15 +14,15 @@ import type { Scope } from "./scope.ts";
 const given: Partial<Record<Declaration["kind"], readonly string[]>> = {
   Merge: ["inner", "Fraction", "Float", "Int", "Bool"],
   Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model", "request"],
-  RouterDecl: ["request", "real", "sites", "weights"],
+  GeneratorDecl: ["layer", "request"], RouterDecl: ["request", "real", "sites", "weights"],
 };
 
 /** Reports names of one declaration that mean nothing. */
 export function checkNames(d: Declaration, scope: Scope, diagnostics: Diagnostics): void {
-  if (d.kind === "Function" || d.kind === "Method" || d.kind === "RouterDecl" || d.kind === "Module" || d.kind === "Architecture" || d.kind === "Record" || d.kind === "Merge") new NameCheck(d, scope, diagnostics).run();
+  if (d.kind === "Function" || d.kind === "Method" || d.kind === "RouterDecl" || d.kind === "GeneratorDecl" || d.kind === "Module" || d.kind === "Architecture" || d.kind === "Record" || d.kind === "Merge") new NameCheck(d, scope, diagnostics).run();
 }
 
-type Checked = Extract<Declaration, { kind: "Function" | "Method" | "RouterDecl" | "Module" | "Architecture" | "Record" | "Merge" }>;
+type Checked = Extract<Declaration, { kind: "Function" | "Method" | "RouterDecl" | "GeneratorDecl" | "Module" | "Architecture" | "Record" | "Merge" }>;
 
 class NameCheck {
   private readonly bound = new Set<string>();
@@ -47,6 +47,7 @@ class NameCheck {
       for (const b of [d.on, ...d.reading]) this.bound.add(b.name.text), this.type(b.type, true);
     }
     if (d.kind === "Merge") for (const n of [d.count, d.member, d.weights]) if (n) this.bound.add(n.text);
+    if (d.kind === "GeneratorDecl") this.generator(d);
     if (d.kind === "RouterDecl") {
       for (const name of [d.count, d.members]) if (name) this.bound.add(name.text);
       for (const b of d.at) this.bound.add(b.name.text), this.type(b.type, true);
@@ -59,6 +60,17 @@ class NameCheck {
     const candidates = [...this.bound, ...this.scope.names()];
     for (const { name, at } of this.read)
       if (!this.bound.has(name) && !this.scope.lookup(name)) this.diagnostics.report("A0105", { at, name, candidates });
+  }
+
+  /** Keys, and the dims that the method it is for has at its sites. */
+  private generator(d: Extract<Checked, { kind: "GeneratorDecl" }>): void {
+    this.params(d.keys);
+    if (!d.on) return;
+    this.bound.add(d.on.name.text);
+    const { type } = d.on, target = type.kind === "NamedType" ? this.scope.lookup(type.name.text) : undefined;
+    if (type.kind === "NamedType") for (const a of type.args) this.expr(a.value);
+    const method = target?.kind === "declared" ? target.declared.declaration : undefined;
+    if (method?.kind === "Method") for (const b of [method.on, ...method.reading]) this.type(b.type, true);
   }
 
   private params(params: readonly Param[]): void {

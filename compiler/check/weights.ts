@@ -50,6 +50,7 @@ export function inputWeight(input: ProgramInput, at: Span, index: Expr | undefin
   const { type } = input;
   const expected = (what: string, help: string): undefined => void diagnostics.report("A0204", { at, expected: what, found: showInputType(type), because: input.because, becauseLabel: `\`${input.name}\` is declared here`, help });
   if (type.kind === "text") return expected("number", "choose adapters by a text with `switch`");
+  if (type.kind === "tokens") return expected("number", "tokens are read by modules");
   const sizes = "dims" in type ? type.dims.filter((d, i) => i > 0 || typeof d === "number") : [];
   const size = sizes[0];
   if (sizes.length > 1 || (sizes.length === 1 && typeof size !== "number")) return expected("number", "a weight is one number for the request or for each row");

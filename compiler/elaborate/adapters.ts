@@ -22,6 +22,7 @@ import { actsAt, type BodyEvaluator } from "./compose.ts";
 import { composeAt, mapChangeAt } from "./composer.ts";
 import type { MergeRunner } from "./merge.ts";
 import { mergedChange, type MapChange, type MergedChange } from "./merged-adapter.ts";
+import { fileParam, type GeneratorRunner } from "./generated.ts";
 import { Gates } from "./gates.ts";
 import type { RequestInputs } from "./request-inputs.ts";
 import { composeParts } from "./parts.ts";
@@ -41,7 +42,7 @@ export interface Placement {
 }
 
 /** What placement asks of the interpreter. */
-export interface Elaborator extends MergeRunner {
+export interface Elaborator extends MergeRunner, GeneratorRunner {
   /** Runs statements of the library in a scope. */
   run(block: Block, scope: Scope): void;
   /** False after a report when the condition does not hold. */
@@ -213,14 +214,18 @@ export class AdapterPlacement implements Placement {
 
   private bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void {
     for (const [name, p] of site.params) {
+      if (p.kind === "generated") {
+        scope.set(name, this.elaborator.generations.part(p.generation, p.part, this.elaborator));
+        continue;
+      }
       const node = p.kind === "merged" ? this.merged(p.merge, site.module)?.[p.part] : undefined;
       if (p.kind !== "merged") scope.set(name, this.placedParam(adapter.source, p));
       else scope.set(name, node === undefined ? { kind: "poison", because: adapter.span } : this.tensor(node, adapter.span));
     }
   }
 
-  private placedParam(source: string, p: Exclude<PlacedParam, { kind: "merged" }>): Value {
-    return p.kind === "tensor" ? this.tensorOf({ source }, p.header, p.dims, p.because, p.whole ? "i32" : "f32") : { kind: "module", module: p.module, because: p.module.because };
+  private placedParam(source: string, p: Exclude<PlacedParam, { kind: "merged" | "generated" }>): Value {
+    return fileParam(this.elaborator.builder, source, p);
   }
 
   /** What a merge of adapters changes of a module's map; undefined after a report. */

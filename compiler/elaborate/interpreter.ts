@@ -11,6 +11,7 @@ import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Block, Expr, ExprOf, Param, Statement, TypeExpr } from "../syntax/ast.ts";
 import { defaultCase, matchArguments } from "../check/arguments.ts";
+import type { ProgramInput } from "../check/inputs.ts";
 import { partNames } from "../check/ports.ts";
 import { Scope } from "../check/scope.ts";
 import {
@@ -21,6 +22,7 @@ import { builtins, callBuiltin, joinsMembers, type BuiltinContext } from "./buil
 import { eachMember, forEachMember, where } from "./members.ts";
 import { itemsOf, numberOf, rangeOf, standing } from "./literals.ts";
 import { binary, fromJson, joined, moduleValue, sizeQuestion, unary } from "./operators.ts";
+import { Generations } from "./generated.ts";
 import { fieldOf, indexed } from "./indexing.ts";
 import { bindNames, Lets } from "./lets.ts";
 import { MergeState } from "./merge-state.ts";
@@ -35,6 +37,9 @@ export class Interpreter implements Elaborator, BuiltinContext {
   readonly builder: GraphBuilder;
   readonly diagnostics: Diagnostics;
   placement: Placement | undefined;
+  readonly generations = new Generations();
+  /** The node of an input of the program. */
+  inputNode: ((input: ProgramInput) => NodeId | undefined) | undefined;
   /** The value of `request.f` in an equation of the library. */
   requestField: ((name: string, at: Span) => Value) | undefined;
   /** Tensors that stand in for parameters in the call that runs now. */
@@ -68,6 +73,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   paramTensor(param: ParamInstance): TensorVal {
     const override = this.overrides?.get(param);
     if (override) return override;
+    if (param.generated) return this.generations.part(param.generated.generation, param.generated.part, this) as TensorVal;
     if (param.merged) return mergedParam(param.merged, param, this) as TensorVal;
     const node = this.builder.param({ source: param.source, tensor: param.tensor, storage: param.storage ?? "f32", shape: param.dims.map((d) => d.dim) });
     return { kind: "tensor", node, dtype: "f32", dims: param.dims, because: param.because, param };

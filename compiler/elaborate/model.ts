@@ -80,6 +80,7 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
   }
   const interpreter = new Interpreter(diagnostics, builder, names);
   interpreter.requestField = (name, at) => fieldOf(name, at, model, request, interpreter);
+  interpreter.inputNode = (input) => request.node(input);
   const scope = root.scope.child();
   const values: Value[] = [];
   for (const p of rule.params) {

@@ -30,7 +30,8 @@ export class RequestInputs {
   get used(): readonly ModelInput[] {
     return [...this.known].map(([input, node]) => {
       const { dtype, shape } = this.builder.typeOf(node);
-      return { name: input.name, dtype, shape, domain: domainOf(input) };
+      const domain = domainOf(input);
+      return { name: input.name, dtype, shape, ...(domain ? { domain } : {}) };
     });
   }
 
@@ -39,9 +40,9 @@ export class RequestInputs {
     const known = this.known.get(input);
     if (known !== undefined) return known;
     const isKey = !("dims" in input.type);
-    const dims = "dims" in input.type ? input.type.dims.map((d) => this.dim(d, input)) : [this.batch];
+    const dims = "dims" in input.type ? input.type.dims.map((d, axis) => this.dim(d, axis, input)) : [this.batch];
     if (dims.some((d) => d === undefined)) return undefined;
-    const made = this.builder.input(input.name, isKey ? "i32" : "f32", dims as readonly Dim[]);
+    const made = this.builder.input(input.name, isKey || input.type.kind === "tokens" ? "i32" : "f32", dims as readonly Dim[]);
     this.known.set(input, made);
     return made;
   }
@@ -67,10 +68,14 @@ export class RequestInputs {
     return first && named(first.name);
   }
 
-  private dim(d: InputDim, input: ProgramInput): Dim | undefined {
+  private dim(d: InputDim, axis: number, input: ProgramInput): Dim | undefined {
     if (typeof d === "number") return constant(d);
     if (d === "B") return this.batch;
     if (this.builder.dims.some((known) => known.name === d)) return named(d);
+    if (input.type.kind === "tokens") {
+      this.builder.bindDim({ name: d, from: { kind: "input", input: input.name, axis } });
+      return named(d);
+    }
     this.diagnostics.report("A0105", { at: input.because, name: d, what: "dim of the model's inputs", candidates: ["B", ...this.builder.dims.map((known) => known.name)] });
     return undefined;
   }
@@ -93,8 +98,10 @@ export class RequestInputs {
   }
 }
 
-function domainOf({ type, values, closed }: ProgramInput): InputDomain {
+function domainOf({ type, values, closed }: ProgramInput): InputDomain | undefined {
   switch (type.kind) {
+    // Which numbers are tokens says the table they look up.
+    case "tokens": return undefined;
     case "simplex": return { kind: "simplex" };
     case "bool": return { kind: "bool" };
     case "text": return { kind: "text", values: [...values], closed };
