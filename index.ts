@@ -9,4 +9,5 @@ export {
 export { nodeDevices } from "./runtime/node-devices.ts";
 export { nodeFiles, nodeHost } from "./runtime/node-host.ts";
 export { mergeToDisk } from "./api/node-merge.ts";
+export type { MergeOptions, MergePlan, MergeReport } from "./runtime/index.ts";
 export { loadPlan, savePlan } from "./runtime/node-plan.ts";

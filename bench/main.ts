@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   mixed: async () => (await import("./tenants.ts")).mixed(),
   switching: async () => (await import("./tenants.ts")).switching(),
   compile: async () => (await import("./model.ts")).compile(),
+  merge: async () => (await import("./merge.ts")).merge(),
 };
 
 const wanted = process.argv.slice(2);

@@ -16,11 +16,15 @@ export const bool: ValueType = { scalar: "bool", lanes: 1 };
 export type UnaryFn =
   | "neg" | "not" | "abs" | "sqrt" | "rsqrt" | "floor" | "ceil" | "round" | "sign"
   /** Portable implementations in `math.ts`, the same polynomial on every device. */
-  | "exp" | "log" | "sin" | "cos" | "tanh" | "sigmoid" | "erf";
+  | "exp" | "log" | "sin" | "cos" | "tanh" | "sigmoid" | "erf"
+  /** CPU: whether any of four lanes holds; one bool. */
+  | "any";
 export type BinaryFn =
   | "add" | "sub" | "mul" | "div" | "min" | "max" | "pow"
   /** i32 only; operands are >= 0 */
   | "idiv" | "imod" | "shl" | "shr" | "bitand" | "bitor" | "bitxor"
+  /** CPU, four lanes of u32: the upper half of the product. */
+  | "mulhi"
   | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "and" | "or";
 
 export type Expr = { readonly type: ValueType } & (
@@ -28,8 +32,11 @@ export type Expr = { readonly type: ValueType } & (
   | { readonly k: "var"; readonly name: string }
   /** A run-time dim: B, S, P, T, C... i32. */
   | { readonly k: "dim"; readonly name: string }
-  /** `index` counts elements; with 4 lanes it reads four consecutive elements. */
-  | { readonly k: "load"; readonly buffer: string; readonly index: Expr; readonly aligned?: boolean }
+  /**
+   * `index` counts elements; with 4 lanes it reads four consecutive elements. `half` (CPU): elements of 16 bits, widened with
+   * zeros; a store keeps the lower 16 bits of values below 2^16.
+   */
+  | { readonly k: "load"; readonly buffer: string; readonly index: Expr; readonly aligned?: boolean; readonly half?: boolean }
   | { readonly k: "un"; readonly fn: UnaryFn; readonly a: Expr }
   | { readonly k: "bin"; readonly fn: BinaryFn; readonly a: Expr; readonly b: Expr }
   /** a * b + c; fused where the target has it. */
@@ -51,7 +58,7 @@ export type Stmt =
   | { readonly k: "let"; readonly name: string; readonly value: Expr }
   | { readonly k: "var"; readonly name: string; readonly type: ValueType; readonly init?: Expr }
   | { readonly k: "set"; readonly name: string; readonly value: Expr }
-  | { readonly k: "store"; readonly buffer: string; readonly index: Expr; readonly value: Expr; readonly aligned?: boolean }
+  | { readonly k: "store"; readonly buffer: string; readonly index: Expr; readonly value: Expr; readonly aligned?: boolean; readonly half?: boolean }
   /** `for (name = from; name < to; name += step)`; `unroll` copies the body when the trip count is constant. */
   | { readonly k: "for"; readonly name: string; readonly from: Expr; readonly to: Expr; readonly step: number; readonly body: readonly Stmt[]; readonly unroll?: boolean }
   | { readonly k: "if"; readonly cond: Expr; readonly then: readonly Stmt[]; readonly otherwise?: readonly Stmt[] }

@@ -1,8 +1,8 @@
 /** One kernel as the body of a WebAssembly function: statements, locals, addresses and expressions. */
 import { int, mul as mulExpr } from "./kernel-build.ts";
 import { mathBody, mathNames, type MathName } from "./math.ts";
-import { Bytes, op, simd, wasmType, type WasmType } from "./wasm-bytes.ts";
-import { binaryCode, compareCode, unaryCode } from "./wasm-ops.ts";
+import { Bytes, groupRuns, op, simd, wasmType, type WasmType } from "./wasm-bytes.ts";
+import { binaryCode, compareCode, laneBytes, unaryCode } from "./wasm-ops.ts";
 import type { Expr, Kernel, Stmt, ValueType } from "./kernel-ir.ts";
 
 export interface EncodedFunction {
@@ -128,8 +128,9 @@ class FunctionEncoder {
         else this.#zero(s.type);
         return this.#assign(s.name, wasmOf(s.type));
       case "store": {
-        const offset = this.#address(s.buffer, s.index);
+        const offset = this.#address(s.buffer, s.index, s.half ? 1 : 2);
         this.#expr(s.value);
+        if (s.half) return this.#storeHalf(s.value.type.lanes, offset);
         if (s.value.type.lanes === 4) this.#simd(simd.store);
         else this.#out.byte(s.value.type.scalar === "f32" ? op.f32Store : op.i32Store);
         this.#out.byte(2);
@@ -151,6 +152,21 @@ class FunctionEncoder {
       case "barrier":
         throw new RangeError(`kernel ${this.#kernel.name} has a barrier, which the CPU lacks`);
     }
+  }
+
+  /** The lower 16 bits of what lies on the stack. */
+  #storeHalf(lanes: 1 | 4, offset: number): void {
+    if (lanes === 1) this.#out.byte(op.i32Store16, 1);
+    else {
+      this.#out.byte(op.tee);
+      this.#out.u32(this.#slot(".half", "v128"));
+      this.#read(".half", "v128");
+      this.#simd(simd.i16x8NarrowU);
+      this.#simd(simd.store64Lane);
+      this.#out.byte(1);
+    }
+    this.#out.u32(offset);
+    if (lanes === 4) this.#out.byte(0);
   }
 
   #loop(s: Extract<Stmt, { k: "for" }>): void {
@@ -225,17 +241,17 @@ class FunctionEncoder {
     return { rest: e, constant: 0 };
   }
 
-  /** Leaves the address of an element on the stack; returns the offset for the instruction. */
-  #address(buffer: string, index: Expr): number {
+  /** Leaves the address of an element of `1 << shift` bytes on the stack; returns the offset for the instruction. */
+  #address(buffer: string, index: Expr, shift = 2): number {
     this.#read(`@${buffer}`, "i32");
     const { rest, constant } = this.#split(index);
     if (rest) {
       this.#expr(rest);
-      this.#constant(2);
+      this.#constant(shift);
       this.#out.byte(op.i32Shl, op.i32Add);
     }
-    if (constant >= 0) return constant * 4;
-    this.#constant(constant * 4);
+    if (constant >= 0) return constant << shift;
+    this.#constant(constant * (1 << shift));
     this.#out.byte(op.i32Add);
     return 0;
   }
@@ -254,10 +270,10 @@ class FunctionEncoder {
         if (e.name !== "thread" && e.name !== "threads") throw new RangeError(`the CPU has no builtin ${e.name}`);
         return this.#local(parameters[e.name]);
       case "load": {
-        const offset = this.#address(e.buffer, e.index);
-        if (e.type.lanes === 4) this.#simd(simd.load);
-        else this.#out.byte(e.type.scalar === "f32" ? op.f32Load : op.i32Load);
-        this.#out.byte(2);
+        const offset = this.#address(e.buffer, e.index, e.half ? 1 : 2);
+        if (e.type.lanes === 4) this.#simd(e.half ? simd.load16x4U : simd.load);
+        else this.#out.byte(e.half ? op.i32Load16U : e.type.scalar === "f32" ? op.f32Load : op.i32Load);
+        this.#out.byte(e.half ? 1 : 2);
         return this.#out.u32(offset);
       }
       case "un": return this.#unary(e);
@@ -297,11 +313,7 @@ class FunctionEncoder {
 
   #vectorLiteral(parts: readonly Expr[]): void {
     this.#simd(simd.constant);
-    for (const p of parts) {
-      if (p.k !== "lit") throw new TypeError("not a literal");
-      if (p.type.scalar === "f32") this.#out.f32(p.value);
-      else this.#out.bytes(new Uint8Array(Int32Array.of(p.type.scalar === "bool" ? -p.value : p.value).buffer));
-    }
+    for (const p of parts) this.#out.bytes(laneBytes(p));
   }
 
   /** A bool in a lane is a mask, alone it is 0 or 1. */
@@ -313,10 +325,8 @@ class FunctionEncoder {
   }
 
   #splat(a: Expr): void {
-    if (a.k === "lit") {
-      return this.#vectorLiteral([a, a, a, a]);
-    }
-    if (a.k === "load") {
+    if (a.k === "lit") return this.#vectorLiteral([a, a, a, a]);
+    if (a.k === "load" && !a.half) {
       const offset = this.#address(a.buffer, a.index);
       this.#simd(simd.load32Splat);
       this.#out.byte(2);
@@ -337,6 +347,7 @@ class FunctionEncoder {
 
   #unary(e: Extract<Expr, { k: "un" }>): void {
     if (mathNames.has(e.fn)) return this.#inline(e.fn as MathName, [e.a]);
+    if (e.fn === "any") return this.#expr(e.a), this.#simd(simd.anyTrue);
     if (e.fn === "rsqrt") return this.#expr({ k: "bin", type: e.type, fn: "div", a: { k: "lit", type: e.type, value: 1 }, b: { ...e, fn: "sqrt" } });
     if (e.type.scalar === "i32" && e.type.lanes === 1 && (e.fn === "neg" || e.fn === "abs")) {
       const minus: Expr = { k: "bin", type: e.type, fn: "sub", a: int(0), b: e.a };
@@ -348,6 +359,7 @@ class FunctionEncoder {
   #binary(e: Extract<Expr, { k: "bin" }>): void {
     const { fn, a, b } = e;
     if (fn === "pow") return this.#inline("pow", [a, b]);
+    if (fn === "mulhi") return this.#mulHigh(a, b);
     const t = a.type;
     const integer = t.scalar !== "f32";
     if (integer && t.lanes === 4 && (fn === "div" || fn === "idiv" || fn === "imod")) return this.#laneByLane(e);
@@ -367,6 +379,17 @@ class FunctionEncoder {
       return this.#simd(fn === "shl" ? simd.i32x4Shl : t.scalar === "u32" ? simd.i32x4ShrU : simd.i32x4ShrS);
     }
     this.#instruction(compareCode(fn, t) ?? binaryCode(fn, t), () => (this.#expr(a), this.#expr(b)));
+  }
+
+  #mulHigh(...factors: readonly [Expr, Expr]): void {
+    const n = this.#inlined++;
+    factors.forEach((x, i) => (this.#expr(x), this.#assign(`.m${n}.${i}`, "v128")));
+    for (const code of [simd.extMulLowU, simd.extMulHighU]) {
+      factors.forEach((_, i) => this.#read(`.m${n}.${i}`, "v128"));
+      this.#simd(code);
+    }
+    this.#simd(simd.shuffle);
+    this.#out.byte(4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
   }
 
   /** Divides what lies on the stack; a divisor of zero counts as one, so that nothing traps. */
@@ -472,14 +495,4 @@ class FunctionEncoder {
     this.#statements(body.statements);
     this.#expr(body.result);
   }
-}
-
-function groupRuns(types: readonly WasmType[]): [number, WasmType][] {
-  const out: [number, WasmType][] = [];
-  for (const t of types) {
-    const last = out[out.length - 1];
-    if (last && last[1] === t) last[0]++;
-    else out.push([1, t]);
-  }
-  return out;
 }

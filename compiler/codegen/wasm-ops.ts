@@ -1,6 +1,6 @@
 /** Which instruction an arithmetic function is, by element type and lanes. SIMD instructions are 0x1000 + their code. */
 import { op, simd } from "./wasm-bytes.ts";
-import type { BinaryFn, UnaryFn, ValueType } from "./kernel-ir.ts";
+import type { BinaryFn, Expr, UnaryFn, ValueType } from "./kernel-ir.ts";
 
 const vector = (code: number): number => 0x1000 + code;
 
@@ -64,4 +64,10 @@ export function compareCode(fn: BinaryFn, t: ValueType): number | undefined {
   const row = comparisons[fn as keyof typeof comparisons];
   const at = t.scalar === "f32" ? 0 : t.scalar === "u32" ? 4 : 2;
   return t.lanes === 4 ? vector(row[at + 1]!) : row[at]!;
+}
+
+/** The four bytes of a literal in a lane; a truth is a mask there. */
+export function laneBytes(e: Expr): Uint8Array {
+  if (e.k !== "lit") throw new TypeError("not a literal");
+  return new Uint8Array((e.type.scalar === "f32" ? Float32Array : Int32Array).of(e.type.scalar === "bool" ? -e.value : e.value).buffer);
 }

@@ -2,6 +2,7 @@
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Exactness, MergedTensor, MergePlan } from "../../runtime/merge/merge-plan.ts";
 import type { Span } from "../base/source.ts";
+import { streamed } from "./streamed.ts";
 import type { Vocabularies } from "./vocabulary.ts";
 
 /** A checkpoint that takes part in a merge. */
@@ -36,7 +37,7 @@ export function finalPlan(parts: FinalParts): MergePlan {
   const texts = parts.vocabulary?.files ?? {};
   const from = parts.vocabulary?.tokenizer ?? donor;
   return {
-    method: parts.method, tensors, stem: "model", json: { "config.json": config }, texts,
+    method: parts.method, ...streamed(tensors), stem: "model", json: { "config.json": config }, texts,
     sources: Object.fromEntries(parts.inputs.map((i) => [i.name, { path: i.header.location, kind: "base" as const }])),
     copies: from.header.listing.filter((f) => companions.test(f) && !(f in texts)).map((file) => ({ source: from.name, file })),
     exactness: exactnessOf(tensors),

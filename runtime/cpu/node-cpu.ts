@@ -14,9 +14,14 @@ const port = {
 };
 `;
 
+/** The threads of this process: how workers are made, and how many there are by default. */
+export function nodeThreads(threads = availableParallelism()): { readonly threads: number; readonly maySleep: true; readonly spawn: () => Worker } {
+  return { threads, maySleep: true, spawn };
+}
+
 export async function nodeCpu(options: { readonly threads?: number } = {}): Promise<Device> {
   const name = cpus()[0]?.model.trim() || "processor";
-  return openCpu({ name, threads: options.threads ?? availableParallelism(), maySleep: true, spawn });
+  return openCpu({ name, ...nodeThreads(options.threads) });
 }
 
 function spawn(): Worker {

@@ -2,7 +2,8 @@
  * What a merge on disk does, as plain data: for each tensor of the result, the graph that makes it from tensors of the
  * members. Whoever carries it out needs no compiler.
  */
-import type { Graph, NodeId, StorageType } from "../../ir/graph.ts";
+import { storageWidth } from "../../formats/storage.ts";
+import type { Graph, NodeId, ReduceKind, StorageType } from "../../ir/graph.ts";
 
 export interface MergePlan {
   /** Checkpoints by the name the graphs' params have for them. */
@@ -19,6 +20,8 @@ export interface MergePlan {
   /** What the result is, in one word and a sentence for people. */
   readonly exactness: Exactness;
   readonly method: string;
+  /** Kernels of all tensors, a WebAssembly module; absent when none has any. */
+  readonly kernels?: Uint8Array;
 }
 
 /** `exact`: its rule in f32, stored without rounding. `bounded`: rounded once to a narrower type. `lossy`: the rule itself drops something. */
@@ -30,4 +33,48 @@ export interface MergedTensor {
   readonly shape: readonly number[];
   readonly graph: Graph;
   readonly node: NodeId;
+  /** How it is made block by block by kernels, where it can be; else its graph is evaluated. */
+  readonly streamed?: StreamedTensor;
 }
+
+/**
+ * A tensor in passes over its elements. Names are those of kernels, each called with the addresses of what is read, of random
+ * numbers, `floats`, `ints`, the result, sums and counts (two names of one room).
+ */
+export interface StreamedTensor {
+  readonly reads: readonly { readonly source: string; readonly tensor: string; readonly storage: "f32" | "f16" | "bf16" }[];
+  /** Keys of Philox streams: element i is number i. */
+  readonly randoms: readonly (readonly [number, number])[];
+  /** The kernel that draws them; its arguments are the words of the key with the first block of four, and the numbers. */
+  readonly random: string;
+  /** Nodes whose single numbers the kernels read; of a mask, the least value that it keeps. */
+  readonly floats: readonly NodeId[];
+  /** Integers and truths; of a mask, the element before which values equal to the least are kept. */
+  readonly ints: readonly NodeId[];
+  /** What each round gathers before the next one; `sums` names the kernel of all its sums. */
+  readonly rounds: readonly StreamRound[];
+  /** Writes the result. */
+  readonly final: string;
+}
+
+export interface StreamRound {
+  readonly gathered: readonly { readonly node: NodeId; readonly kind: ReduceKind }[];
+  readonly sums?: string;
+  readonly masks: readonly StreamMask[];
+}
+
+/** The `k` largest values: two histograms of 16 bits, ties counted a unit, values to find the last tie. */
+export interface StreamMask {
+  readonly node: NodeId;
+  readonly k: NodeId;
+  readonly high: string;
+  readonly low: string;
+  readonly ties: string;
+  readonly values: string;
+}
+
+/** Bytes of a tensor in the result. */
+export const bytesOf = (t: MergedTensor): number => t.shape.reduce((a, b) => a * b, storageWidth[t.dtype]);
+
+/** Elements whose sums a kernel makes in one go. */
+export const unitSize = 1024;

@@ -44,6 +44,10 @@ export class DirectoryOutput implements MergeOutput {
     this.#writing.catch(() => undefined);
   }
 
+  async idle(): Promise<void> {
+    await this.#writing;
+  }
+
   async #all(file: FileHandle, bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, bytes.byteLength - at)).bytesWritten;
   }

@@ -6,8 +6,10 @@
  */
 import { copyTensor, TensorMaker } from "./tensor-maker.ts";
 import { writeHeader } from "../../formats/safetensors.ts";
-import { storageWidth } from "../../formats/storage.ts";
-import type { Exactness, MergedTensor, MergePlan } from "./merge-plan.ts";
+import { bytesOf, type Exactness, type MergedTensor, type MergePlan } from "./merge-plan.ts";
+import type { MergeThreads } from "./kernel-machine.ts";
+import { isStreamed } from "./singles.ts";
+import { StreamMaker } from "./stream-maker.ts";
 import { openCheckpoint, type OpenCheckpoint } from "../checkpoint/open.ts";
 import { readBytes, type FileSystem } from "../checkpoint/files.ts";
 import { RuntimeFailure } from "../errors.ts";
@@ -16,7 +18,10 @@ import { RuntimeFailure } from "../errors.ts";
 export interface MergeOutput {
   /** Begins a file; the one before is complete. */
   begin(file: string): Promise<void>;
+  /** The next write waits for this one; the bytes must not change until then. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Waits until all bytes given so far are written. */
+  idle(): Promise<void>;
   /** Everything is written: the directory takes its name. */
   finish(): Promise<void>;
   /** Something went wrong: nothing is left. */
@@ -27,6 +32,10 @@ export interface MergeOptions {
   /** Most bytes of tensors in one file. */
   readonly shardBytes?: number;
   readonly signal?: AbortSignal;
+  /** Most bytes of a block that is read at a time (default: by the largest tensor, 96 to 256 MB; two blocks are held). */
+  readonly blockBytes?: number;
+  /** Where kernels run (default: the calling thread alone); `none`: every tensor is evaluated, which is slow and what kernels are tested against. */
+  readonly threads?: MergeThreads | "none";
   /** Bytes of the result written so far, and all of them. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -44,29 +53,38 @@ const defaultShard = 5e9;
 
 /** Writes the result of a plan. Rejects with a `RuntimeFailure` that names the tensor. */
 export async function runMerge(plan: MergePlan, files: FileSystem, output: MergeOutput, options: MergeOptions = {}): Promise<MergeReport> {
+  let kernels: StreamMaker | undefined;
   try {
-    const sources = await open(plan, files);
-    const total = plan.tensors.reduce((n, t) => n + bytesOf(t), 0);
-    const maker = new TensorMaker(sources, options.signal);
+    const sources = await open(plan, files), total = plan.tensors.reduce((n, t) => n + bytesOf(t), 0);
+    const rounding = { lost: 0, size: 0 }, maker = new TensorMaker(sources, rounding, options.signal);
+    kernels = await StreamMaker.open(plan, sources, rounding, options);
     const shards = cut(plan.tensors, options.shardBytes ?? defaultShard), names = shards.map((_, i) => shardName(plan.stem, i, shards.length));
     let done = 0;
+    const progress = (bytes: number): void => options.onProgress?.((done += bytes), total);
     for (const [i, shard] of shards.entries()) {
       await output.begin(names[i]!);
       await output.write(writeHeader(shard, { format: "pt" }));
-      for (const t of shard) {
+      for (const [j, t] of shard.entries()) {
         options.signal?.throwIfAborted();
-        await (copyTensor(t, sources, output) ?? maker.make(t, output));
-        options.onProgress?.((done += bytesOf(t)), total);
+        const next = shard[j + 1] ?? shards[i + 1]?.[0];
+        if (kernels && isStreamed(t)) await kernels.make(t, output, next && isStreamed(next) ? next : undefined, progress);
+        else {
+          await (copyTensor(t, sources, output) ?? maker.make(t, output));
+          progress(bytesOf(t));
+        }
       }
     }
     await companions(plan, sources, output, total, shards, names);
-    const report: MergeReport = { tensors: plan.tensors.length, bytes: total, files: names, exactness: plan.exactness, rounding: maker.rounding };
-    await text(output, "adapt_merge.json", `${JSON.stringify({ method: plan.method, sources: plan.sources, exactness: plan.exactness, rounding: maker.rounding }, null, 2)}\n`);
+    const relative = rounding.size > 0 ? Math.sqrt(rounding.lost / rounding.size) : 0;
+    const report: MergeReport = { tensors: plan.tensors.length, bytes: total, files: names, exactness: plan.exactness, rounding: relative };
+    await text(output, "adapt_merge.json", `${JSON.stringify({ method: plan.method, sources: plan.sources, exactness: plan.exactness, rounding: relative }, null, 2)}\n`);
     await output.finish();
     return report;
   } catch (e) {
     await output.discard();
     throw e;
+  } finally {
+    await kernels?.close();
   }
 }
 
@@ -98,8 +116,6 @@ async function text(output: MergeOutput, name: string, data: string): Promise<vo
   await output.begin(name);
   await output.write(new TextEncoder().encode(data));
 }
-
-export const bytesOf = (t: MergedTensor): number => t.shape.reduce((a, b) => a * b, storageWidth[t.dtype]);
 
 function shardName(stem: string, i: number, count: number): string {
   const five = (n: number): string => String(n).padStart(5, "0");

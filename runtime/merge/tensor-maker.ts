@@ -10,9 +10,10 @@ import type { OpenCheckpoint } from "../checkpoint/open.ts";
 import { readTensor, TensorFailure } from "../checkpoint/weights.ts";
 import { actsByElement, blockGraph, blockSize, roundToBf16 } from "./blocks.ts";
 import type { MergedTensor } from "./merge-plan.ts";
+import { memberTensor, type Sources } from "./members.ts";
+import type { Rounding } from "./stream-maker.ts";
 import type { MergeOutput } from "./run-merge.ts";
 
-type Sources = ReadonlyMap<string, OpenCheckpoint>;
 
 /** Elements stored at a time. */
 const block = 1 << 20;
@@ -20,17 +21,12 @@ const block = 1 << 20;
 export class TensorMaker {
   readonly #sources: Sources;
   readonly #signal: AbortSignal | undefined;
-  /** Squares of what rounding changed, and of the values. */
-  #lost = 0;
-  #size = 0;
+  readonly #rounding: Rounding;
 
-  constructor(sources: Sources, signal?: AbortSignal) {
+  constructor(sources: Sources, rounding: Rounding, signal?: AbortSignal) {
     this.#sources = sources;
+    this.#rounding = rounding;
     this.#signal = signal;
-  }
-
-  get rounding(): number {
-    return this.#size > 0 ? Math.sqrt(this.#lost / this.#size) : 0;
   }
 
   async make(t: MergedTensor, output: MergeOutput): Promise<void> {
@@ -68,7 +64,7 @@ export class TensorMaker {
       const part = data.subarray(at, at + block);
       if (t.dtype === "bf16" && part instanceof Float32Array) {
         const out = new Uint16Array(part.length), { lost, size } = roundToBf16(part, out), bytes = new Uint8Array(out.buffer);
-        if (Number.isFinite(lost + size)) (this.#lost += lost), (this.#size += size);
+        if (Number.isFinite(lost + size)) (this.#rounding.lost += lost), (this.#rounding.size += size);
         else this.#check(t, part, bytes, from + at);
         await output.write(bytes);
         continue;
@@ -94,13 +90,13 @@ export class TensorMaker {
       const reason = Number.isFinite(x) ? `element ${at + i} is ${x}, too large for ${t.dtype}` : `element ${at + i} becomes ${x}`;
       if (i >= 0) throw new RuntimeFailure("A0712", { source: "the merge", tensor: t.name, reason });
     }
-    this.#lost += lost;
-    this.#size += size;
+    this.#rounding.lost += lost;
+    this.#rounding.size += size;
   }
 
   /** All of a tensor, or `count` elements from `from` on. */
   async #param(source: string, tensor: string, from?: number, count?: number): Promise<Data> {
-    const { header, open } = found(this.#sources, source, tensor), width = storageWidth[header.dtype];
+    const { header, open } = memberTensor(this.#sources, source, tensor), width = storageWidth[header.dtype];
     const part = from === undefined || count === undefined ? header : { ...header, begin: header.begin + from * width, end: header.begin + (from + count) * width };
     try {
       return await readTensor(open.directory, part, this.#signal);
@@ -112,17 +108,11 @@ export class TensorMaker {
   }
 }
 
-function found(sources: Sources, source: string, tensor: string): { readonly open: OpenCheckpoint; readonly header: TensorHeader } {
-  const open = sources.get(source), header = open?.header.tensors.get(tensor);
-  if (!open || !header) throw new RuntimeFailure("A0712", { source, tensor, reason: "its checkpoint does not have it" });
-  return { open, header };
-}
-
 /** Copies the bytes of a tensor that nothing changes; undefined for any other. */
 export function copyTensor(t: MergedTensor, sources: Sources, output: MergeOutput): Promise<void> | undefined {
   const node = t.graph.nodes[t.node]!;
   if (node.op !== "param" || node.storage !== t.dtype || isFloat(t.dtype)) return undefined;
-  return copied(found(sources, node.source, node.tensor), output);
+  return copied(memberTensor(sources, node.source, node.tensor), output);
 }
 
 async function copied({ open, header }: { readonly open: OpenCheckpoint; readonly header: TensorHeader }, output: MergeOutput): Promise<void> {

@@ -29,7 +29,7 @@ export class CpuCodegen {
 
   /** The program of one model; its kernels are in the module that `finish` yields. */
   add(schedule: Schedule): Program {
-    return new ProgramBuilder(schedule, (k) => this.#encode(k)).build(this.#dims);
+    return new ProgramBuilder(schedule, (k) => this.kernel(k)).build(this.#dims);
   }
 
   /** The bytes of `kernels.wasm`. */
@@ -38,7 +38,7 @@ export class CpuCodegen {
   }
 
   /** The export that computes what a kernel does, made when no equal one exists. */
-  #encode(kernel: Kernel): string {
+  kernel(kernel: Kernel): string {
     for (const d of kernel.dims) if (!this.#dims.includes(d)) this.#dims.push(d);
     const body = encodeKernel(kernel, this.#dims);
     const key = keyOf(body.code);
