@@ -111,10 +111,8 @@ export class Interpreter implements Elaborator, BuiltinContext {
 
   private reference(name: string, at: Span, scope: Scope): Value {
     const found = scope.lookup(name);
-    if (found?.kind === "declared" && found.declared.declaration.kind === "Let") return this.lets.value(found.declared as Declared<"Let">, this);
-    if (found) return found;
-    this.diagnostics.report("A0105", { at, name, candidates: scope.names() });
-    return poison(at);
+    if (!found) this.diagnostics.report("A0105", { at, name, candidates: scope.names() });
+    return found?.kind === "declared" && found.declared.declaration.kind === "Let" ? this.lets.value(found.declared as Declared<"Let">, this) : (found ?? poison(at));
   }
 
   private member(e: ExprOf<"Member">, scope: Scope): Value {
