@@ -10,7 +10,8 @@ import sys
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import (
-    DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification, GemmaConfig, GemmaForCausalLM, OPTConfig, OPTForCausalLM, PhiConfig,
+    DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification, GemmaConfig, GemmaForCausalLM, GemmaForSequenceClassification, LlamaConfig,
+    LlamaForSequenceClassification, OPTConfig, OPTForCausalLM, PhiConfig,
     PhiForCausalLM, Qwen3Config, Qwen3ForCausalLM, ViTConfig, ViTForImageClassification,
 )
 
@@ -72,6 +73,8 @@ def main():
     generating("phi", randomise(PhiForCausalLM(PhiConfig(**SMALL, qk_layernorm=True, rope_parameters=rope)), 53), inputs(V, 53))
     generating("opt", randomise(OPTForCausalLM(OPTConfig(**OPT)), 54), inputs(V, 54))
     generating("opt-post-norm", randomise(OPTForCausalLM(OPTConfig(**OPT, do_layer_norm_before=False, word_embed_proj_dim=24)), 55), inputs(V, 55))
+    case("llama-classifier", randomise(LlamaForSequenceClassification(LlamaConfig(**SMALL, num_labels=3)), 63), tokens(63), logits)
+    case("gemma-classifier", randomise(GemmaForSequenceClassification(GemmaConfig(**SMALL, head_dim=12, num_labels=4)), 64), inputs(V, 64), logits)
     case("distilbert", randomise(DistilBertForSequenceClassification(DistilBertConfig(**DISTIL, num_labels=3)), 56), tokens(56), logits)
     case("distilbert-masked-lm", randomise(DistilBertForMaskedLM(DistilBertConfig(**DISTIL)), 57), tokens(57), logits)
 
