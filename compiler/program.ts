@@ -142,7 +142,7 @@ class ProgramChecker {
           },
           generated: (generator, keys, at) => generatedAdapter(generator, keys, at, this.placement(home)),
           keyReads: () => this.keyReads(home),
-          home, inputs: () => this.inputs(), diagnostics: this.diagnostics,
+          home, value: (e) => this.interpreter.evaluate(e, home), inputs: () => this.inputs(), diagnostics: this.diagnostics,
         });
         return model ? { kind: "model", model } : { kind: "poison" };
       }

@@ -6,6 +6,7 @@ import type { Argument, Expr, ExprOf } from "../syntax/ast.ts";
 import { parallelTerms, partsOf, type Term } from "./composition.ts";
 import type { ComposedModel, ModelTerm, WeightedModel } from "./models.ts";
 import { declaredOf, whatOf, type CompositionContext } from "./parts.ts";
+import { select } from "./sites.ts";
 import { TermReader } from "./term-reader.ts";
 import type { Base } from "./values.ts";
 import { combineWeights, type Weight } from "./weights.ts";
@@ -49,6 +50,7 @@ class ModelReader {
       }
       case "Binary": return this.binary(e);
       case "Braced": return model(this.braced(e));
+      case "Of": return model(this.reading(e));
       case "Ref": {
         const part = this.context.partNamed(e.name, e.span);
         switch (part.kind) {
@@ -74,6 +76,7 @@ class ModelReader {
     const model = this.model(e.model), term = this.terms.term(e.adapters);
     if (!model || !term) return undefined;
     const put = (m: ModelTerm): ModelTerm | undefined => {
+      if (m.kind === "adapted" && m.reads) return this.wrong(e.model, "is a value inside a model", "Adapters act inside a base, before such values are read.", "read the port of the adapted model");
       if (m.kind === "adapted") return this.onBase(m, term, e.span);
       if (m.kind !== "parallel") return this.wrong(e.model, "has no one base", "Adapters act inside a base; these models meet at their outputs.", "put the adapters on the members");
       const members = m.members.map((x) => ({ ...x, of: put(x.of) }));
@@ -90,6 +93,17 @@ class ModelReader {
     if (!terms) return undefined;
     const of = (adapters: Term): ComposedModel => ({ kind: "adapted", base: model.base, adapters, span, inputs: this.context.inputs() });
     return terms.length === 1 ? of(terms[0]!) : { kind: "parallel", members: terms.map((t) => ({ of: of(t) })), span };
+  }
+
+  /** `keep of tuned.model.layers[*].mlp`: values of a port of the modules of a model, as outputs. */
+  private reading(e: ExprOf<"Of">): ModelTerm | undefined {
+    const { diagnostics } = this.context, root = rootOf(e.members);
+    const model = root && this.model(root);
+    if (!root || !model) return root ? undefined : this.notYet(e);
+    if (model.kind !== "adapted" || model.reads) return this.wrong(root, "has no one base", "A port is a value of a module of one base.", "name a base with its adapters");
+    const selection = select(e, { baseNamed: () => model.base, valueOf: (i) => this.context.value(i), diagnostics });
+    if (!selection?.port) return undefined;
+    return { ...model, reads: { port: selection.port, modules: selection.sites.map((s) => s.module), span: e.span } };
   }
 
   private binary(e: ExprOf<"Binary">): Side | undefined {
@@ -139,6 +153,9 @@ class ModelReader {
     return undefined;
   }
 }
+
+/** The name that a selector begins with. */
+const rootOf = (e: Expr): ExprOf<"Ref"> | undefined => (e.kind === "Ref" ? e : e.kind === "Member" || e.kind === "MemberSet" || e.kind === "Index" ? rootOf(e.of) : undefined);
 
 const named = (a: Argument): { readonly name?: string } => (a.name ? { name: a.name.text } : {});
 const weightedMembers = (m: ModelTerm): readonly WeightedModel[] => (m.kind === "logits" ? m.members : [{ weight: 1, of: m }]);

@@ -5,12 +5,12 @@
  * outputs of each, one after the other along the batch, or under the names the entries have.
  */
 import type { Span } from "../base/source.ts";
-import type { Expr } from "../syntax/ast.ts";
+import type { Expr, Name } from "../syntax/ast.ts";
 import { adaptersOf, showTerm, type Term } from "./composition.ts";
 import type { ProgramInput } from "./inputs.ts";
 import type { PlacedAdapter } from "./placement.ts";
 import type { Scope } from "./scope.ts";
-import type { Base } from "./values.ts";
+import type { Base, ModuleInstance } from "./values.ts";
 import { showWeight, type Weight } from "./weights.ts";
 
 /** A base with what acts on it, in order. */
@@ -19,9 +19,14 @@ export interface ComposedModel {
   readonly base: Base;
   readonly adapters: Term;
   readonly span: Span;
+  /** Where the outputs are values inside the model. */
+  readonly reads?: ModelReading;
   /** Inputs of the program, which the library reads as fields of the request. */
   readonly inputs?: ReadonlyMap<string, ProgramInput>;
 }
+
+/** `port of model.modules`: a port of some modules, after every adapter. */
+export interface ModelReading { readonly port: Name; readonly modules: readonly ModuleInstance[]; readonly span: Span }
 
 export type ModelTerm = ComposedModel | CombinedModel;
 
@@ -57,7 +62,8 @@ export const adaptersOfModel = (m: ModelTerm): readonly PlacedAdapter[] => [...n
 /** The model as text: `smol with law then tone`. */
 export function showModel(m: ModelTerm): string {
   switch (m.kind) {
-    case "adapted": return m.adapters.kind === "none" ? m.base.name : `${m.base.name} with ${showTerm(m.adapters)}`;
+    case "adapted": if (m.reads) return m.reads.span.file.text.slice(m.reads.span.start, m.reads.span.end);
+      return m.adapters.kind === "none" ? m.base.name : `${m.base.name} with ${showTerm(m.adapters)}`;
     case "logits": return m.members.map((x, i) => `${i > 0 ? " + " : ""}${x.weight === 1 ? "" : `${showWeight(x.weight)} * `}(${showModel(x.of)})`).join("");
     case "ensemble": return `ensemble(${m.f.span.file.text.slice(m.f.span.start, m.f.span.end)}) { ${m.members.map(showModel).join(", ")} }`;
     case "parallel": return `parallel { ${m.members.map((x) => `${x.name === undefined ? "" : `${x.name}: `}${showModel(x.of)}`).join(", ")} }`;

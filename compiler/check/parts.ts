@@ -8,7 +8,7 @@ import type { Scope } from "./scope.ts";
 import type { ProgramInput } from "./inputs.ts";
 import type { Joining, PlacedAdapter } from "./placement.ts";
 import type { Router, RouterPlace, RouterUse } from "./routers.ts";
-import type { Base } from "./values.ts";
+import type { Base, Value } from "./values.ts";
 
 /** What a name in a composition can be. */
 export type Part =
@@ -30,6 +30,8 @@ export interface CompositionContext {
   requestField(name: string, at: Span): ProgramInput | undefined;
   /** Names in reach of the program, for functions. */
   readonly home: Scope;
+  /** The value of an index. */
+  value(e: Expr): Value;
   /** Inputs of the program by name. */
   inputs(): ReadonlyMap<string, ProgramInput>;
   /** The router a name or a call stands for; undefined after a report. */

@@ -64,6 +64,8 @@ export class AdapterPlacement implements Placement {
   private readonly term: Term;
   private readonly elaborator: Elaborator;
   private readonly request: RequestInputs;
+  /** What methods name, by module. */
+  private readonly named = new Map<ModuleInstance, Map<string, Value>>();
   /** What the routers of the model decide. */
   readonly gates: Gates;
 
@@ -84,6 +86,19 @@ export class AdapterPlacement implements Placement {
     }
     this.ports = new SettledPorts(elaborator);
     this.virtual = new VirtualTokens(elaborator.builder);
+  }
+
+  /** The value of a port after every adapter, or what a method names at the module. */
+  valueOf(module: ModuleInstance, port: string): Value | undefined {
+    return this.named.get(module)?.get(port) ?? this.ports.valueOf(module, port);
+  }
+  namesOf(module: ModuleInstance): readonly string[] {
+    return [...new Set([...this.ports.namesOf(module), "output", ...(this.named.get(module)?.keys() ?? [])])];
+  }
+  private told(module: ModuleInstance): Map<string, Value> {
+    const known = this.named.get(module) ?? new Map<string, Value>();
+    this.named.set(module, known);
+    return known;
   }
 
   /** Must the rules run again, for an adapter read what came later? */
@@ -195,7 +210,7 @@ export class AdapterPlacement implements Placement {
       bindParams: (site, adapter, scope) => this.bindParams(site, adapter, scope),
       isConst: (node) => this.isConst(node),
       requires: (s, scope, at) => void elaborator.requirement(s, scope, at),
-      request, gates: this.gates,
+      request, gates: this.gates, tells: (module, name, value) => void this.told(module).set(name, value),
       settled: (module, port, at, reader) => this.ports.read(module, port, at, reader),
       portsOf: (module) => this.ports.namesOf(module),
       partsOf: (module, port) => this.ports.partsOf(module, port),

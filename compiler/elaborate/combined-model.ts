@@ -93,6 +93,8 @@ function namedOutputs(model: Extract<CombinedModel, { kind: "parallel" }>, membe
   const all = model.members.flatMap(({ name }, i) => {
     const [first, ...rest] = members[i]!;
     if (name === undefined || !first) return members[i]!;
+    const { of } = model.members[i]!;
+    if (of.kind === "adapted" && of.reads) return members[i]!.map((o) => ({ ...o, name: `${name}${o.name.slice(of.reads!.port.text.length)}` }));
     return [{ ...first, name }, ...rest.map((o) => ({ ...o, name: o.name === `${next}${first.name}` ? `${next}${name}` : `${name}.${o.name}` }))];
   });
   const known = new Set<string>();

@@ -44,6 +44,8 @@ export interface BodyEvaluator {
   /** Names of a module's ports, and of the parts of one. */
   portsOf(module: ModuleInstance): readonly string[];
   partsOf(module: ModuleInstance, port: string): readonly string[];
+  /** A method names a value at a module, `port keep = E`. */
+  tells?(module: ModuleInstance, name: string, value: Value): void;
   /** What the routers decide. */
   readonly gates: Gates;
 }
@@ -168,7 +170,10 @@ export class MethodRun {
       runBody(declaration.body.statements, {
         diagnostics: this.evaluator.diagnostics, scope: this.scope, evaluate: (e) => this.evaluate(e), named: (name, e) => void this.lets.set(name, e),
         equation: (e) => e.targets.forEach((target, i) => this.assign(target, e.values[i] ?? e.values[0]!, e.delta)),
-        tells: (name, value) => void this.told.set(name, value),
+        tells: (name, value) => {
+          this.told.set(name, value);
+          this.evaluator.tells?.(this.site.module, name, value);
+        },
         requires: (s) => void this.evaluator.requires(s, this.scope, this.adapter.span),
       });
     });

@@ -11,7 +11,7 @@ import { GraphBuilder } from "../../ir/build.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Param } from "../syntax/ast.ts";
-import { adaptersOf } from "../check/composition.ts";
+import { adaptersOf, type Term } from "../check/composition.ts";
 import { baseOf, type ComposedModel, type ModelTerm } from "../check/models.ts";
 import { Scope } from "../check/scope.ts";
 import { poison, valueOfDim, type ModuleInstance, type Value } from "../check/values.ts";
@@ -20,6 +20,7 @@ import { AdapterPlacement, type Elaborator, type Placement } from "./adapters.ts
 import { combinedOutputs } from "./combined-model.ts";
 import { Interpreter } from "./interpreter.ts";
 import { dimOf, tensorOf } from "./operators.ts";
+import { readingOutputs, type PortValues } from "./readings.ts";
 import { RequestInputs } from "./request-inputs.ts";
 import { StateNames } from "./state-names.ts";
 
@@ -44,12 +45,16 @@ interface Shared {
   readonly inputs: Map<string, ModelInput>;
   /** The rows that adapters add in each model, as text: models of one graph have the same. */
   readonly added: Set<string>;
+  readonly runs: Map<Term, Run>;
 }
+
+/** A base with its adapters in a graph: its outputs, and the values inside it where they are known. */
+interface Run { readonly outputs: readonly GraphOutput[]; readonly values?: PortValues }
 
 /** Undefined after a report. `place` replaces what the model's adapters do. */
 export function elaborateModel(model: ModelTerm, diagnostics: Diagnostics, place?: PlacementOf): ElaboratedModel | undefined {
   const builder = new GraphBuilder();
-  const shared: Shared = { builder, diagnostics, request: new RequestInputs(builder, diagnostics), names: new StateNames(), inputs: new Map(), added: new Set() };
+  const shared: Shared = { builder, diagnostics, request: new RequestInputs(builder, diagnostics), names: new StateNames(), inputs: new Map(), added: new Set(), runs: new Map() };
   const outputs = outputsOf(model, shared, place);
   if (!outputs) return undefined;
   const role = baseOf(model).architecture.declaration.role;
@@ -71,7 +76,16 @@ function outputsOf(model: ModelTerm, shared: Shared, place?: PlacementOf): reado
   return combinedOutputs(model, members, shared);
 }
 
-function runAdapted(model: ComposedModel, { builder, diagnostics, request, names, inputs, added }: Shared, place?: PlacementOf): readonly GraphOutput[] | undefined {
+/** The outputs of a model; the models of one graph that are a base with the same adapters are one run. */
+function runAdapted(model: ComposedModel, shared: Shared, place?: PlacementOf): readonly GraphOutput[] | undefined {
+  const known = shared.runs.get(model.adapters);
+  const run = known && (known.values || !model.reads) ? known : runOnce(model, shared, place);
+  if (!run) return undefined;
+  shared.runs.set(model.adapters, run);
+  return model.reads && run.values ? readingOutputs(model.reads, run.values, shared.builder, shared.diagnostics) : run.outputs;
+}
+
+function runOnce(model: ComposedModel, { builder, diagnostics, request, names, inputs, added }: Shared, place?: PlacementOf): Run | undefined {
   const { root, architecture } = model.base;
   const rule = architecture.declaration.body.statements.find((s) => s.kind === "ForwardStmt" && s.name.text === "forward");
   if (rule?.kind !== "ForwardStmt") {
@@ -95,7 +109,7 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
     values.push(tensorOf(builder, builder.input(input.name, input.dtype, input.shape), p.span));
   }
   const mask = values[rule.params.findIndex((p) => p.name.text === maskName)];
-  const adapted = !place && adaptersOf(model.adapters).length > 0 ? new AdapterPlacement(model.adapters, interpreter, request, mask?.kind === "tensor" ? mask.node : undefined) : undefined;
+  const adapted = !place && (model.reads || adaptersOf(model.adapters).length > 0) ? new AdapterPlacement(model.adapters, interpreter, request, mask?.kind === "tensor" ? mask.node : undefined) : undefined;
   if (adapted?.gates.needsPass && !earlierPass(model, rule.results, interpreter.callWith(root, values, model.span), adapted, interpreter)) return undefined;
   if (adapted?.gates.needsPass) names.next();
   const placement = place ? place(interpreter) : adapted;
@@ -130,7 +144,7 @@ function runAdapted(model: ComposedModel, { builder, diagnostics, request, names
       outputs.push({ name: "next_logits", node: builder.slice(v.node, 1, sub(rows.dim, one), constant(1)) });
   }
   names.next();
-  return outputs;
+  return { outputs, ...(adapted ? { values: adapted } : {}) };
 }
 
 /** A pass without adapters, for routers that read its hidden states. False after a report. */

@@ -44,6 +44,11 @@ export class SettledPorts {
     return known ?? { kind: "poison", because: at };
   }
 
+  /** The value of a port in the latest run. */
+  valueOf(module: ModuleInstance, port: string): Value | undefined {
+    return this.values.get(module)?.get(port);
+  }
+
   /** Ports of a module that its rule names, those of a run before included. */
   namesOf(module: ModuleInstance): readonly string[] {
     const own = module.declared?.declaration.body.statements.some((s) => s.kind === "ForwardStmt") ? [...(this.values.get(module)?.keys() ?? [])] : [];
