@@ -122,11 +122,11 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/perplexity.ts"),
   },
   {
-    name: "merge", about: "merge checkpoints on disk",
+    name: "merge", about: "merge checkpoints or adapters on disk",
     arguments: [{ name: "file", about: "an .adapt file with the merge; or use --mergekit", required: false }],
     options: [
       { flags: "-o, --output <dir>", about: "the directory to write; it appears when it is complete", required: true },
-      { flags: "--name <base>", about: "which merged base of the program" },
+      { flags: "--name <name>", about: "which merged base or adapter of the program" },
       { flags: "--mergekit <file>", about: "a mergekit YAML file instead of a program" },
       { flags: "--models <dir>", about: "with --mergekit: where relative model names are looked up (default: .)" },
       { flags: "--seed <n>", about: "with --mergekit: the seed of methods that draw random elements (default: 0)", kind: "integer", min: 0, max: 2 ** 32 - 1 },

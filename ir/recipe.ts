@@ -24,6 +24,8 @@ export interface RecipeOptions {
   readonly params: (source: string, tensor: string) => ArrayLike<number>;
   /** Values of other const nodes already made. */
   readonly known?: ReadonlyMap<NodeId, RecipeValue>;
+  /** Sees each value as it is made. */
+  readonly observe?: (node: Node, value: RecipeValue) => void;
 }
 
 /** The params a const node is made from, in list order. */
@@ -52,6 +54,7 @@ export function evaluateNode(graph: Graph, id: NodeId, options: RecipeOptions): 
     const spare = node.inputs.findIndex((i, k) => readers[i] === 1 && owned.has(inputs[k]!.data));
     const value = make(node, inputs, spare < 0 ? undefined : inputs[spare]!.data, options);
     values.set(node.id, value);
+    options.observe?.(node, value);
     const alias = node.inputs.findIndex((_, k) => inputs[k]!.data === value.data);
     if (node.op === "param" || (alias >= 0 && readers[node.inputs[alias]!]! > 1)) owned.delete(value.data);
     else if (alias < 0 || owned.has(value.data)) owned.add(value.data);

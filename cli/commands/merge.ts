@@ -30,7 +30,7 @@ export async function run([file]: readonly string[], options: Options, console: 
 function planned(file: string | undefined, options: Options): Promise<MergePlanResult> {
   const yaml = options.mergekit;
   if (typeof yaml !== "string") {
-    if (file === undefined || typeof options.name !== "string") throw new UsageFailure("give a program and `--name` of a merged base, or a mergekit file: `--mergekit FILE.yml`");
+    if (file === undefined || typeof options.name !== "string") throw new UsageFailure("give a program and `--name` of a merged base or adapter, or a mergekit file: `--mergekit FILE.yml`");
     if (!existsSync(file)) throw new ProgramFailure(`there is no file \`${file}\``);
     return compileMerge(file, options.name, nodeHost());
   }

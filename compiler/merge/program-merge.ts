@@ -1,4 +1,4 @@
-/** A merged base of a program, to be written to disk: each tensor of the first member by its recipe. */
+/** A merged base or adapter of a program, to be written to disk: of a base each tensor of the first member by its recipe. */
 import type { Host } from "../../formats/checkpoint.ts";
 import type { MergePlan } from "../../runtime/merge/merge-plan.ts";
 import { modulesOf, type Base } from "../check/values.ts";
@@ -7,6 +7,7 @@ import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { Interpreter } from "../elaborate/interpreter.ts";
 import { paramsByTensor } from "../elaborate/merged-base.ts";
 import { checkProgram } from "../program.ts";
+import { adapterMerge, planAdapterMerge } from "./adapter-plan.ts";
 import { finalPlan, type Input } from "./checkpoint-plan.ts";
 import { copiedTensor, finished } from "./tensor-recipe.ts";
 
@@ -15,7 +16,7 @@ function definitionOf(base: Base): MergeDefinition<Base> | undefined {
   return modulesOf(base.root).flatMap((m) => [...m.params.values()]).find((p) => p.merged)?.merged;
 }
 
-/** The plan for the base `name` of a program; undefined after a report. */
+/** The plan for the base or adapter `name` of a program; undefined after a report. */
 export async function planProgramMerge(entry: string, name: string, host: Host, diagnostics: Diagnostics): Promise<MergePlan | undefined> {
   const program = await checkProgram(entry, host, diagnostics);
   if (!program) {
@@ -26,9 +27,11 @@ export async function planProgramMerge(entry: string, name: string, host: Host, 
   const declared = file.declarations.find((d) => d.name.text === name), at = declared?.name.span ?? { ...file.span, end: file.span.start };
   const base = program.bases.find((b) => b.name === name), definition = base && definitionOf(base);
   if (diagnostics.hasErrors) return undefined;
+  const adapter = program.adapters.find((a) => a.name === name), merge = adapter && adapterMerge(adapter);
+  if (adapter && merge) return planAdapterMerge(program, adapter, merge, diagnostics);
   if (!base || !definition) {
-    if (declared) diagnostics.report("A0109", { at, what: `writing \`${name}\`, which is no merged base,`, help: "name a `base m = ... of { ... }`" });
-    else diagnostics.report("A0105", { at, name, candidates: program.bases.filter(definitionOf).map((b) => b.name) });
+    if (declared) diagnostics.report("A0109", { at, what: `writing \`${name}\`, which no merge makes,`, help: "name a `base m = ... of { ... }` or an `adapter c = ... of { ... }`" });
+    else diagnostics.report("A0105", { at, name, candidates: [...program.bases.filter(definitionOf), ...program.adapters.filter(adapterMerge)].map((b) => b.name) });
     return undefined;
   }
   const params = paramsByTensor(base), { members } = definition, first = members[0]!.of;

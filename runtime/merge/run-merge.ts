@@ -4,7 +4,7 @@
  * Headers are known before any data, so every shard is written from front to back and nothing is held but the tensor in work.
  * Values are computed in f32 with f64 sums and rounded once; a value that is not finite ends the merge.
  */
-import { copyTensor, TensorMaker } from "./tensor-maker.ts";
+import { copyTensor, relative, TensorMaker, type Rounding } from "./tensor-maker.ts";
 import { writeHeader } from "../../formats/safetensors.ts";
 import { bytesOf, type Exactness, type MergedTensor, type MergePlan } from "./merge-plan.ts";
 import type { MergeThreads } from "./kernel-machine.ts";
@@ -56,7 +56,7 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
   let kernels: StreamMaker | undefined;
   try {
     const sources = await open(plan, files), total = plan.tensors.reduce((n, t) => n + bytesOf(t), 0);
-    const rounding = { lost: 0, size: 0 }, maker = new TensorMaker(sources, rounding, options.signal);
+    const rounding: Rounding = { lost: 0, size: 0, cut: { lost: 0, size: 0 } }, maker = new TensorMaker(sources, rounding, options.signal);
     kernels = await StreamMaker.open(plan, sources, rounding, options);
     const shards = cut(plan.tensors, options.shardBytes ?? defaultShard), names = shards.map((_, i) => shardName(plan.stem, i, shards.length));
     let done = 0;
@@ -75,9 +75,9 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
       }
     }
     await companions(plan, sources, output, total, shards, names);
-    const relative = rounding.size > 0 ? Math.sqrt(rounding.lost / rounding.size) : 0;
-    const report: MergeReport = { tensors: plan.tensors.length, bytes: total, files: names, exactness: plan.exactness, rounding: relative };
-    await text(output, "adapt_merge.json", `${JSON.stringify({ method: plan.method, sources: plan.sources, exactness: plan.exactness, rounding: relative }, null, 2)}\n`);
+    const exactness = graded(plan.exactness, rounding.cut);
+    const report: MergeReport = { tensors: plan.tensors.length, bytes: total, files: names, exactness, rounding: relative(rounding) };
+    await text(output, "adapt_merge.json", `${JSON.stringify({ method: plan.method, sources: plan.sources, exactness, rounding: report.rounding }, null, 2)}\n`);
     await output.finish();
     return report;
   } catch (e) {
@@ -86,6 +86,11 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
   } finally {
     await kernels?.close();
   }
+}
+
+/** What singular values that were left out make of a result. */
+function graded(exactness: Exactness, cut: Rounding["cut"]): Exactness {
+  return cut.lost > 0 ? { grade: "lossy", why: `${exactness.why}; cut to the largest singular values, which leaves out ${relative(cut).toExponential(1)} of the changes (relative Frobenius error)` } : exactness;
 }
 
 async function open(plan: MergePlan, files: FileSystem): Promise<ReadonlyMap<string, OpenCheckpoint>> {

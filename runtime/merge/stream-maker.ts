@@ -9,10 +9,9 @@ import { KernelMachine } from "./kernel-machine.ts";
 import type { Sources } from "./members.ts";
 import { unitSize, type MergePlan, type StreamMask, type StreamRound } from "./merge-plan.ts";
 import type { MergeOptions, MergeOutput } from "./run-merge.ts";
+import type { Rounding } from "./tensor-maker.ts";
 import { isStreamed, Singles, type Streamed } from "./singles.ts";
 
-/** Squares of what rounding changed, and of the values. */
-export interface Rounding { lost: number; size: number }
 type Visit = (visit: (b: Block) => boolean | Promise<boolean>) => Promise<void>;
 
 export class StreamMaker {

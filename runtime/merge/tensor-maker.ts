@@ -11,12 +11,18 @@ import { readTensor, TensorFailure } from "../checkpoint/weights.ts";
 import { actsByElement, blockGraph, blockSize, roundToBf16 } from "./blocks.ts";
 import type { MergedTensor } from "./merge-plan.ts";
 import { memberTensor, type Sources } from "./members.ts";
-import type { Rounding } from "./stream-maker.ts";
 import type { MergeOutput } from "./run-merge.ts";
 
 
 /** Elements stored at a time. */
 const block = 1 << 20;
+
+/** Squares of what is lost, and of all there was: by rounding, and by leaving singular values out. */
+export interface Loss { lost: number; size: number }
+export interface Rounding extends Loss { readonly cut: Loss }
+
+/** The relative size of a loss. */
+export const relative = ({ lost, size }: Loss): number => (size > 0 ? Math.sqrt(lost / size) : 0);
 
 export class TensorMaker {
   readonly #sources: Sources;
@@ -37,7 +43,14 @@ export class TensorMaker {
       if (!params.has(key)) params.set(key, await this.#param(p.source, p.tensor));
     }
     try {
-      const { data } = evaluateNode(t.graph, t.node, { params: (source, tensor) => params.get(`${source}\0${tensor}`)! });
+      const kept = cutTo(t);
+      const { data } = evaluateNode(t.graph, t.node, {
+        params: (source, tensor) => params.get(`${source}\0${tensor}`)!,
+        observe: (node, { data: s }) => {
+          const k = kept.get(node.id);
+          if (k !== undefined) s.forEach((x, i) => ((this.#rounding.cut.size += x * x), (this.#rounding.cut.lost += i < k ? 0 : x * x)));
+        },
+      });
       await this.store(t, data, output);
     } catch (e) {
       if (e instanceof EvaluateError) throw new RuntimeFailure("A0719", { reason: e.message }, { cause: e });
@@ -106,6 +119,18 @@ export class TensorMaker {
       throw e;
     }
   }
+}
+
+/** Singular values of which only the first are used, by their node: how many. */
+function cutTo({ graph }: MergedTensor): ReadonlyMap<number, number> {
+  const values = new Set(graph.nodes.filter((n) => n.op === "svd" && n.part === "s").map((n) => n.id)), out = new Map<number, number>();
+  for (const n of graph.nodes) {
+    const [of] = n.inputs;
+    if (n.op !== "slice" || of === undefined || !values.has(of)) continue;
+    const [kept, all] = [n.type.shape[0]!, graph.nodes[of]!.type.shape[0]!].map((d) => d[0]?.coef ?? 0);
+    if (kept! < all!) out.set(of, Math.max(kept!, out.get(of) ?? 0));
+  }
+  return out;
 }
 
 /** Copies the bytes of a tensor that nothing changes; undefined for any other. */

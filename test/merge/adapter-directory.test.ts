@@ -1,0 +1,43 @@
+/** Merged adapters written as directories: read back they are the merge, under any policy; PEFT reads them too (`test/oracle/merged_adapter.py`). */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { compileMerge, mergeToDisk, nodeHost, open, renderDiagnostics } from "../../index.ts";
+import { distance, readTensors } from "../golden/cases.ts";
+
+const fixtures = resolve(import.meta.dirname, "../fixtures/golden"), specs = resolve(import.meta.dirname, "../golden/peft");
+const folder = mkdtempSync(join(tmpdir(), "adapt-adapter-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const filled = (name: string): string => readFileSync(join(specs, `${name}.adapt`), "utf8").replaceAll("${CASE}", join(fixtures, "peft", name)).replaceAll("${BASES}", join(fixtures, "bases"));
+/** A merge over whole changes: its result has no factors. */
+const dense = (text: string): string => text.replace("std/merges/peft", "std/merges/mergekit").replace(/= ties\(.*\) of/, "= ties(density: 0.4) of");
+
+async function logits(text: string, inputs: Parameters<typeof distance>[0] extends infer T ? Record<string, T> : never): Promise<Parameters<typeof distance>[0]> {
+  const file = join(folder, "spec.adapt");
+  writeFileSync(file, text);
+  const session = await open(file, { device: "cpu" });
+  try {
+    return (await session.run(inputs))["logits"]!;
+  } finally {
+    session.dispose();
+  }
+}
+
+test.each<[string, (text: string) => string]>([["weighted-cat", (t) => t], ["weighted-svd", (t) => t], ["weighted-linear", (t) => t], ["weighted-ties", (t) => t], ["weighted-ties", dense]])("%s", { timeout: 120_000 }, async (name, change) => {
+  const file = join(folder, "merge.adapt"), out = join(folder, "merged");
+  writeFileSync(file, change(filled(name)));
+  const { value, diagnostics } = await compileMerge(file, "merged", nodeHost());
+  if (!value) throw new Error(renderDiagnostics(diagnostics));
+  const { exactness } = await mergeToDisk(value, out);
+  expect(exactness.grade).toBe(name === "weighted-svd" ? "lossy" : "exact");
+  expect(exactness.why).toMatch(name === "weighted-svd" ? /leaves out [\d.]+e[+-]\d+ of the changes/ : change === dense ? /6 of 6 changes have no smaller factors/ : /without rounding/);
+  const config = JSON.parse(readFileSync(join(out, "adapter_config.json"), "utf8")) as Record<string, unknown>;
+  expect(config).toMatchObject({ peft_type: "LORA", lora_alpha: config["r"] });
+  const { input_ids, attention_mask } = readTensors(join(fixtures, "peft", name, "inputs.safetensors"));
+  const inputs = { input_ids: input_ids!, attention_mask: attention_mask! };
+  const read = await logits(`edition 2026\nbase b = pretrained("${join(fixtures, "bases/llama")}")\nadapter merged = pretrained("${out}") on b\nexport model m = b with merged\n`, inputs);
+  const want = change === dense ? await logits(dense(filled(name)), inputs) : readTensors(join(fixtures, "peft", name, "expected.safetensors"))["logits"]!;
+  expect(distance(read, want, attention_mask)).toBeLessThan(2e-6);
+});
