@@ -7,10 +7,11 @@
  */
 import { add as addDims, constant, constantOf, product, type Dim } from "../../ir/dim.ts";
 import type { DType, Graph, Node, NodeId } from "../../ir/graph.ts";
+import { uniformValue } from "../../ir/uniform.ts";
 import { add, and, bin, cast, dimExpr, exprKey, int, load, lt, max, min, select, splat, sub, vec } from "./kernel-build.ts";
 import { CodeBuilder } from "./code-builder.ts";
 import type { IndexMath } from "./index-math.ts";
-import { literal, resolveElementwise, scalarOf, uniformValue } from "./elementwise.ts";
+import { literal, resolveElementwise, scalarOf } from "./elementwise.ts";
 import { resolveLoop } from "./elemental-loops.ts";
 import type { Expr } from "./kernel-ir.ts";
 

@@ -15,11 +15,9 @@ import { equal, type Dim } from "../../ir/dim.ts";
 import { isState } from "../../ir/ops.ts";
 import { analyse, furthest, isElementwise, isMovement, lightLimit, shapeIs, type Analysis } from "./analysis.ts";
 import { Ancestors } from "./ancestors.ts";
+import { bindingLimit, cutsOf } from "./bindings.ts";
 import { dotRoles, matchAttention, matchRows, type Attention, type Roles } from "./patterns.ts";
 import type { DotGroup, Region } from "./regions.ts";
-
-/** Buffers that a kernel can bind on every device. */
-const operandLimit = 8;
 
 /** A region being made. */
 export type Draft = { readonly nodes: Set<NodeId> } & (
@@ -33,12 +31,17 @@ export type Draft = { readonly nodes: Set<NodeId> } & (
  * Regions in execution order. Const nodes and inputs belong to none.
  *
  * Rows that read more than a kernel binds are cut. Where the cuts of a chain of norms make regions wait for each other, rows
- * stay whole.
+ * stay whole. Other regions that read more are made again with a value between stored, until all can be bound.
  */
 export function fuse(graph: Graph): readonly Region[] {
-  const cut = new Fusion(graph, true).regions() ?? new Fusion(graph, false).regions();
-  if (!cut) throw new Error("fusion made a circle of regions");
-  return cut;
+  const cuts = new Set<NodeId>();
+  for (;;) {
+    const regions = new Fusion(graph, true, cuts).regions() ?? new Fusion(graph, false, cuts).regions();
+    if (!regions) throw new Error("fusion made a circle of regions");
+    const more = cutsOf(graph, regions).filter((id) => !cuts.has(id));
+    if (more.length === 0) return regions;
+    for (const id of more) cuts.add(id);
+  }
 }
 
 class Fusion {
@@ -48,13 +51,17 @@ class Fusion {
   private readonly drafts: Draft[] = [];
   private readonly owner: Int32Array;
   /** Values that must be in memory for a reader, though they could be computed again. */
-  private readonly stored = new Set<NodeId>();
+  private readonly stored: Set<NodeId>;
   private readonly graph: Graph;
   private readonly cutRows: boolean;
+  /** Values that are regions of their own, so that their readers read less. */
+  private readonly cuts: ReadonlySet<NodeId>;
 
-  constructor(graph: Graph, cutRows: boolean) {
+  constructor(graph: Graph, cutRows: boolean, cuts: ReadonlySet<NodeId>) {
     this.graph = graph;
     this.cutRows = cutRows;
+    this.cuts = cuts;
+    this.stored = new Set(cuts);
     this.a = analyse(graph);
     this.roles = dotRoles(this.a);
     this.ancestors = new Ancestors(graph);
@@ -95,7 +102,7 @@ class Fusion {
   }
 
   private rows(): void {
-    const taken = (id: NodeId): boolean => this.owner[id]! >= 0 || this.roles.of.has(id);
+    const taken = (id: NodeId): boolean => this.owner[id]! >= 0 || this.roles.of.has(id) || this.cuts.has(id);
     for (const g of matchRows(this.a, taken, this.cutRows)) this.add({ kind: "row", rows: g.rows, width: g.width, nodes: new Set(g.nodes) });
   }
 
@@ -113,7 +120,7 @@ class Fusion {
       const groups: NodeId[][] = [];
       for (const id of ids) {
         if (this.roles.of.get(id) !== "shrink") continue;
-        if (row >= 0 && this.drafts[row]!.kind === "row" && !this.a.isOutput[id]) this.take(id, row);
+        if (row >= 0 && this.drafts[row]!.kind === "row" && !this.a.isOutput[id] && !this.cuts.has(id)) this.take(id, row);
         else groups.push([id]);
       }
       const shrinks = groups.flat();
@@ -128,7 +135,7 @@ class Fusion {
     const byTip = new Map<NodeId, { members: NodeId[]; nodes: Set<NodeId> }>();
     for (const id of big) {
       const shape = this.node(id).type.shape;
-      const path = furthest(this.a, id, (n) => isElementwise(n) && shapeIs(n, shape) && this.owner[n.id]! < 0);
+      const path = furthest(this.a, id, (n) => isElementwise(n) && shapeIs(n, shape) && this.owner[n.id]! < 0 && !this.cuts.has(n.id));
       const g = byTip.get(path.tip) ?? { members: [], nodes: new Set<NodeId>() };
       g.members.push(id);
       for (const n of path.nodes) g.nodes.add(n);
@@ -242,7 +249,7 @@ class Fusion {
       }
     };
     for (const id of inside) visit(id);
-    return sources < operandLimit;
+    return sources < bindingLimit;
   }
 
   /** Is `to` this value, or read by it through virtual or joined values only? */

@@ -9,15 +9,12 @@ import { distance, goldenCases, readTensors } from "./cases.ts";
 const folder = mkdtempSync(join(tmpdir(), "adapt-golden-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Cases that the webgpu device cannot take yet. */
-const tooWide: ReadonlySet<string> = new Set(["golden/systems/S001-palora", "golden/systems/S094-slora"]);
 const devices: readonly DeviceName[] = ["reference", "cpu", "webgpu"];
 const chosen = process.env.GOLDEN ? new RegExp(process.env.GOLDEN) : /./;
 
 describe.each(devices)("%s", (device) => {
   // The oracles of AdapterHub differ in settings, not in what a device does.
-  const here = goldenCases().filter((c) => chosen.test(c.name) && (device !== "webgpu" || !c.name.startsWith("oracle/adapterhub/") && !tooWide.has(c.name)));
-  if (device === "webgpu") test.skip.each([...tooWide])("%s: one of its map regions binds more than the eight buffers that WebGPU promises", () => undefined);
+  const here = goldenCases().filter((c) => chosen.test(c.name) && (device !== "webgpu" || !c.name.startsWith("oracle/adapterhub/")));
   test.each(here)("$name", { timeout: 180_000 }, async ({ name, folder: from, spec }) => {
     const file = join(folder, `${name.replaceAll("/", "-")}-${device}.adapt`);
     writeFileSync(file, spec);

@@ -5,10 +5,10 @@
 import { constantOf, product, type Dim } from "../../../ir/dim.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import { hiddenScore } from "../../../ir/ops.ts";
+import { uniformValue } from "../../../ir/uniform.ts";
 import type { RegionOf } from "../../passes/regions.ts";
 import { add, bin, boolean, dimExpr, div, f32Max, float, fma, int, laneSum, load, min, mul, select, splat, storeStmt, sub, un } from "../kernel-build.ts";
 import { dotIndices, unlessHidden } from "../elemental-loops.ts";
-import { uniformValue } from "../elementwise.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { storeTile } from "./dot.ts";
 import { Unfit, type CpuEmitter } from "./emitter.ts";

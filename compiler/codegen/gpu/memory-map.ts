@@ -3,9 +3,9 @@ import { constantOf, named, product, type Dim } from "../../../ir/dim.ts";
 import { constNodes } from "../../../ir/build.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import { isState, type StateNode } from "../../../ir/ops.ts";
+import { uniformValue } from "../../../ir/uniform.ts";
 import type { Region, Schedule } from "../../passes/regions.ts";
 import type { Stored } from "../elemental.ts";
-import { uniformValue } from "../elementwise.ts";
 import type { KeyPlaces } from "../region-key.ts";
 
 /** Weights read by one region alone share a buffer up to this many elements (128 MiB of f32). */
