@@ -22,6 +22,7 @@ import { baseOf, composedModels } from "./check/models.ts";
 import type { Diagnostics } from "./diagnostics/diagnostic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
 import { fold, foldSentences } from "./passes/fold.ts";
+import { narrow } from "./passes/narrow.ts";
 import { schedule as makeSchedule } from "./passes/schedule.ts";
 import { simplify } from "./passes/simplify.ts";
 import { assemblePlan, type PlannedModel } from "./plan.ts";
@@ -65,6 +66,7 @@ export const passes: readonly Pass[] = [
       return folded.graph;
     },
   },
+  { name: "narrow", run: (graph) => narrow(graph) },
 ];
 
 /** Names `--print-after` takes. */

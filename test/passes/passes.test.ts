@@ -6,6 +6,8 @@ import { evaluate } from "../../ir/evaluate.ts";
 import type { Graph, NodeId } from "../../ir/graph.ts";
 import { verify } from "../../ir/verify.ts";
 import { fold } from "../../compiler/passes/fold.ts";
+import { bindingLimit, cutsOf } from "../../compiler/passes/bindings.ts";
+import { narrow } from "../../compiler/passes/narrow.ts";
 import { schedule } from "../../compiler/passes/schedule.ts";
 import { scheduleByNode } from "../../compiler/passes/node-schedule.ts";
 import { simplify } from "../../compiler/passes/simplify.ts";
@@ -131,3 +133,30 @@ function randomGraph(steps: readonly (readonly [number, number, number])[]): Gra
   });
   return b.finish([{ name: "y", node: values.at(-1)! }, { name: "z", node: values.at(-2)! }]);
 }
+
+describe("regions that would read more than a device binds", () => {
+  const sizes = fc.tuple(fc.integer({ min: 2, max: 30 }), fc.constantFrom("sum", "join", "both"), fc.integer({ min: 1, max: 3 }));
+  test("are cut, and mean the same", () => {
+    fc.assert(fc.property(sizes, ([count, form, rank]) => {
+      const b = new GraphBuilder();
+      const S = b.bindDim({ name: "S", from: { kind: "input", input: "x", axis: 0 } });
+      const x = b.input("x", "f32", [S, 4]);
+      // Each is stored: a cumulative sum is no part of what reads it.
+      const terms = Array.from({ length: count }, (_, i) => b.cumsum(b.mul(x, b.scalar(i + 1)), 0));
+      const w = b.param({ source: "s", tensor: "w", storage: "f32", shape: [4, rank] });
+      const side = b.dot(b.cumsum(b.slice(x, 1, 0, rank), 0), w, [[1, 1]]);
+      const sum = terms.reduce((p, q) => b.add(b.tanh(p), q));
+      const out = form === "sum" ? b.add(sum, side) : form === "join" ? b.concat([...terms, side], 0) : b.concat([...terms, b.add(sum, side)], 1);
+      const graph = narrow(simplify(b.finish([{ name: "y", node: out }])));
+      const s = schedule(graph);
+      const params = paramsOf(graph), inputs = { x: { shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => Math.sin(i * 1.7)) } };
+      const [expected, got] = [evaluate(graph, { inputs, params }).outputs, runSchedule(s, { inputs, params })];
+      expect(difference(got.y!, expected.y!)).toBeLessThan(1e-9);
+      expect(cutsOf(s.graph, s.regions)).toEqual([]);
+      for (const r of s.regions) {
+        const own = new Set(r.nodes), read = new Set(r.nodes.flatMap((id) => s.graph.nodes[id]!.inputs).filter((i) => !own.has(i) && s.graph.nodes[i]!.op !== "const"));
+        if (r.outputs.length === 1) expect(read.size).toBeLessThan(bindingLimit);
+      }
+    }), { numRuns: 60, seed: 1 });
+  });
+});
