@@ -65,6 +65,7 @@ export function wantedParams(body: ParamBody): readonly Wanted[] | undefined {
         if (mentions(s.value, base)) base.add(s.names[0]!.text);
       }
     }
+    if (s.kind === "ClauseStmt") for (const o of s.operands) if (o.kind === "Ref") tensors.add(o.name);
     if (s.kind !== "ParamStmt") continue;
     tensors.add(s.name.text);
     if (s.condition) {

@@ -64,6 +64,8 @@ export class AdapterPlacement implements Placement {
   private readonly term: Term;
   private readonly elaborator: Elaborator;
   private readonly request: RequestInputs;
+  /** Modules whose outputs are being adapted. */
+  private readonly running = new Set<ModuleInstance>();
   /** What methods name, by module. */
   private readonly named = new Map<ModuleInstance, Map<string, Value>>();
   /** What the routers of the model decide. */
@@ -115,7 +117,8 @@ export class AdapterPlacement implements Placement {
 
   call(module: ModuleInstance, args: readonly Value[], forward: (args: readonly Value[], overrides?: Overrides) => Value): Value {
     const input = args[0];
-    if (input?.kind !== "tensor") return forward(args);
+    // A method that runs the module it is placed on gets what the module itself makes of other values.
+    if (input?.kind !== "tensor" || this.running.has(module)) return forward(args);
     if (this.gates.watches(module)) this.gates.entering(module, input.node);
     const changed = this.composed(module, "input", input) as TensorVal;
     this.ports.settle(module, "input", changed);
@@ -127,6 +130,7 @@ export class AdapterPlacement implements Placement {
       const here = adapter.replacements.filter((r) => r.module === module);
       return here.length === 0 ? undefined : new Map(here.map((r) => [r.param, this.tensorOf(adapter, r.header, r.param.dims, adapter.because)]));
     };
+    this.running.add(module);
     const node = composeAt(this.term, {
       module, port: "output", input: changed.node, value: own.node,
       replaced: (adapter) => {
@@ -147,6 +151,7 @@ export class AdapterPlacement implements Placement {
         map: (changed) => this.mapOf(module, this.changed(module, changed)),
       },
     }, this.evaluator());
+    this.running.delete(module);
     return this.ports.settle(module, "output", { ...own, node });
   }
 

@@ -110,7 +110,8 @@ export function sitesAt(adapter: PlacedAdapter, module: ModuleInstance, port: st
 
 /**
  * Puts in scope what a method reads beside its own port: `reading` binders, and through the bound name the arguments of the
- * module (`y.scale`), its members (`z.k_proj(P)`) and its other ports (`z.q`).
+ * module (`y.scale`), its members (`z.k_proj(P)`) and its other ports (`z.q`); through that of an output the module as it is
+ * without adapters on it (`h.module(x)`).
  */
 export function bindSite(placed: PlacedSite, scope: Scope, evaluator: BodyEvaluator): void {
   const { on } = placed.method.declaration;
@@ -131,6 +132,7 @@ export function bindSite(placed: PlacedSite, scope: Scope, evaluator: BodyEvalua
     const argument = placed.module.scope.lookup(p.name.text);
     if (argument) scope.set(`${on.name.text}.${p.name.text}`, argument);
   }
+  if (placed.port === "output") scope.set(`${on.name.text}.module`, { kind: "module", module: placed.module, because: on.span });
   for (const [name, child] of placed.module.children)
     if (!Array.isArray(child)) scope.set(`${on.name.text}.${name}`, { kind: "module", module: child as ModuleInstance, because: on.span });
   for (const other of evaluator.portsOf(placed.module)) if (other !== placed.port) port(`${on.name.text}.${other}`, placed.module, other, on.span);

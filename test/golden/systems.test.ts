@@ -8,7 +8,8 @@ const examples = resolve(import.meta.dirname, "../../examples/systems"), specs =
 const names = readdirSync(examples).filter((f) => f.endsWith(".adapt") && existsSync(join(specs, f)));
 
 test.each(names)("%s", (file) => {
-  const at = `../../test/fixtures/golden/systems/${file.slice(0, -".adapt".length)}`;
-  const spec = readFileSync(join(specs, file), "utf8").replaceAll("${BASES}/../merge", "../../test/fixtures/golden/merge").replaceAll("${BASES}", "../../test/fixtures/golden/bases").replaceAll("${CASE}", at);
+  const name = file.slice(0, -".adapt".length);
+  const set = existsSync(resolve(import.meta.dirname, "../fixtures/golden/systems", name)) ? "golden" : "oracle", at = `../../test/fixtures/${set}/systems/${name}`;
+  const spec = readFileSync(join(specs, file), "utf8").replaceAll("${BASES}/../merge", "../../test/fixtures/golden/merge").replaceAll("${BASES}/../../golden", "../../test/fixtures/golden").replaceAll("${BASES}", "../../test/fixtures/golden/bases").replaceAll("${CASE}", at);
   expect(readFileSync(join(examples, file), "utf8")).toBe(format({ name: file, text: spec }).value);
 });

@@ -1,10 +1,10 @@
-/** Values inside a model as its outputs. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** Values inside a model as its outputs, and modules that run on a part of the tokens. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { open } from "../../index.ts";
-import { distance } from "../golden/cases.ts";
+import { distance, readTensors } from "../golden/cases.ts";
 
 const golden = resolve(import.meta.dirname, "../fixtures/golden");
 const folder = mkdtempSync(join(tmpdir(), "adapt-readings-"));
@@ -39,4 +39,22 @@ test("a port of a module is what the adapted model computes there, by the module
     with_values.dispose();
     alone.dispose();
   }
+});
+
+test("a module that runs on the kept tokens alone computes what it computes on all of them", { timeout: 60_000 }, async () => {
+  const at = join(golden, "systems/S132-dyt"), spec = readFileSync(resolve(import.meta.dirname, "../golden/systems/S132-dyt.adapt"), "utf8");
+  const want = readTensors(join(at, "expected.safetensors"));
+  // At most ten tokens of a row are kept.
+  const away = async (capacity: number): Promise<number> => {
+    const file = join(folder, "kept.adapt");
+    writeFileSync(file, spec.replaceAll("${CASE}", at).replaceAll("${BASES}", join(golden, "bases")).replace("scale: 0.1)", `scale: 0.1, capacity: ${capacity})`));
+    const session = await open(file, { device: "cpu" });
+    try {
+      return distance((await session.run(readTensors(join(at, "inputs.safetensors")), { outputs: ["logits"] })).logits!, want.logits!);
+    } finally {
+      session.dispose();
+    }
+  };
+  expect(await away(10)).toBeLessThan(1e-4);
+  expect(await away(5)).toBeGreaterThan(1e-2);
 });
