@@ -10,7 +10,7 @@ import { bool, int, modulesOf, valueOfSize, type Base, type Declared, type Modul
 import { constantOf } from "../ir/dim.ts";
 import { AdapterPlacement } from "./elaborate/adapters.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
-import { paramsByTensor } from "./elaborate/merged-base.ts";
+import { mergedParam, paramsByTensor } from "./elaborate/merged-base.ts";
 import { rankOf } from "./elaborate/merged-adapter.ts";
 import { RequestInputs } from "./elaborate/request-inputs.ts";
 import { standardLibrary } from "./library.ts";
@@ -60,6 +60,11 @@ function reportAbsent(definition: MergeDefinition<PlacedAdapter>, modules: reado
   });
 }
 
+/** Names that parameters would have in the files if they were no other module's. */
+function tiedNames(base: Base): ReadonlyMap<string, string> {
+  return new Map(modulesOf(base.root).flatMap((m) => [...m.params].flatMap(([name, p]) => (p.tensor === `${m.key}.${name}` ? [] : [[`${m.key}.${name}`, p.tensor] as const]))));
+}
+
 /** The base a merge yields: the tree of the first member, each tensor made of the members' ones. Undefined after a report. */
 export function mergedBase(definition: MergeDefinition<Base>, own: Base, diagnostics: Diagnostics): Base | undefined {
   const [first] = definition.members, all = [...definition.members.map((m) => ({ base: m.of, at: m.span, name: m.name })), ...(definition.relative ? [{ base: definition.relative, at: definition.span, name: definition.relative.name }] : [])];
@@ -79,6 +84,13 @@ export function mergedBase(definition: MergeDefinition<Base>, own: Base, diagnos
       diagnostics.report("A0506", { at, member: name, tensor: missing[0]!, count: missing.length, other: first!.name });
       return undefined;
     }
+    const extra = [...params.keys()].filter((t) => !wanted.has(t)), tied = extra.length > 0 ? tiedNames(own) : undefined;
+    if (tied) {
+      const apart = extra.find((t) => tied.has(t));
+      if (apart !== undefined) diagnostics.report("A0509", { at, tensor: apart, other: tied.get(apart)!, owner: first!.name, because: "keeps them apart" });
+      else diagnostics.report("A0506", { at: first!.span, member: first!.name, tensor: extra[0]!, count: extra.length, other: name });
+      return undefined;
+    }
     for (const [tensor, p] of wanted) {
       const [want, have] = [p, params.get(tensor)!].map((x) => x.dims.map((d) => constantOf(d.dim) ?? 0).join(", "));
       if (want === have) continue;
@@ -87,6 +99,8 @@ export function mergedBase(definition: MergeDefinition<Base>, own: Base, diagnos
     }
   }
   // The tree is new and nobody else's: its parameters are told where they come from.
-  for (const p of new Set(modulesOf(own.root).flatMap((m) => [...m.params.values()]))) (p as { merged?: ParamInstance["merged"] }).merged = definition;
-  return own;
+  const params = [...new Set(modulesOf(own.root).flatMap((m) => [...m.params.values()]))];
+  for (const p of params) (p as { merged?: ParamInstance["merged"] }).merged = definition;
+  // What the merge requires of its arguments shows at the first tensor.
+  return params[0] && mergedParam(definition, params[0], new Interpreter(diagnostics)).kind === "poison" ? undefined : own;
 }

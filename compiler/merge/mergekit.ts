@@ -14,7 +14,7 @@ import { standardLibrary } from "../library.ts";
 import { finalPlan, type Input } from "./checkpoint-plan.ts";
 import { inLayer, layerOf, placeIn, stacksOf } from "../../formats/layer-names.ts";
 import { mergedTensor, type MemberTensor } from "./tensor-recipe.ts";
-import { vocabularies, type Vocabularies } from "./vocabulary.ts";
+import { keptApart, storedTwice, vocabularies, type Vocabularies } from "./vocabulary.ts";
 
 export interface MergekitOptions {
   /** Where relative model names are looked up. */
@@ -113,12 +113,24 @@ class Planner {
     if (!this.#vocabularies) return undefined;
     const tensors = slices ? this.#stacked(parts) : this.#whole(parts[0]!, donor.header.tensors.values());
     this.#unread(tensors !== undefined);
+    if (tensors && !this.#tied(donor, tensors)) return undefined;
     if (!tensors || this.#diagnostics.hasErrors) return undefined;
     return finalPlan({
       method: `mergekit ${this.#said.method.value}`, tensors, inputs: [...this.#inputs.values()], donor, vocabulary: this.#vocabularies,
       ...(slices ? { layers: tensors.reduce((n, t) => Math.max(n, (layerOf(t.name)?.index ?? -1) + 1), 0) } : {}),
       ...(this.#outType ? { dtype: this.#outType } : {}),
     });
+  }
+
+  /** Tensors that the result's config makes one must come out equal; false after a report. */
+  #tied(donor: Input, tensors: readonly MergedTensor[]): boolean {
+    const apart = keptApart([...this.#inputs.values()], donor);
+    if (apart) this.#diagnostics.report("A0509", { at: apart.member.at, tensor: apart.tensor, other: apart.other, owner: donor.name, because: "keeps them apart" });
+    const [other, tensor] = storedTwice(donor) ?? [];
+    const recipe = (name: string | undefined): string => JSON.stringify(tensors.find((t) => t.name === name)?.graph).replaceAll(`"${name}"`, '""');
+    const differ = tensor !== undefined && other !== undefined && recipe(tensor) !== recipe(other);
+    if (differ) this.#diagnostics.report("A0509", { at: this.#at(this.#said.method.at), tensor, other, owner: donor.name, because: "has other parameters for each of them" });
+    return !apart && !differ;
   }
 
   #input(use: ModelUse): Input {
@@ -281,7 +293,7 @@ class Planner {
     const all = [this.#said.parameters, ...this.#uses().map((u) => u.parameters), ...(this.#said.slices ?? []).map((s) => s.parameters)];
     for (const parameters of all)
       for (const [name, { name: at }] of parameters) {
-        if (this.#read.has(name)) continue;
+        if (this.#read.has(name) || (!complete && candidates.includes(name))) continue;
         if (name === "int8_mask") this.#diagnostics.report("A0512", { at: this.#at(at), name, detail: "It only changes how mergekit stores masks; the numbers are the same." });
         else this.#diagnostics.report("A0511", { at: this.#at(at), name, detail: `\`${this.#said.method.value}\` has no parameter of this name; mergekit ignores it in silence.`, candidates });
       }

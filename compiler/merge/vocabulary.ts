@@ -60,10 +60,29 @@ export async function vocabularies(
   };
 }
 
+/** Two tensors that the result's config makes one, where some member keeps them apart. */
+export function keptApart(inputs: readonly Input[], donor: Input): { readonly member: Input; readonly tensor: string; readonly other: string } | undefined {
+  if (!ties(donor)) return undefined;
+  for (const member of inputs) {
+    if (ties(member)) continue;
+    const rows = rowsOf(member), other = rows.find((t) => donor.header.tensors.has(t.name)), tensor = rows.find((t) => t !== other);
+    if (tensor && other) return { member, tensor: tensor.name, other: other.name };
+  }
+  return undefined;
+}
+
+/** The names of the two tensors of a model that ties them and stores both. */
+export function storedTwice(input: Input): readonly string[] | undefined {
+  const rows = ties(input) ? rowsOf(input) : [];
+  return rows.length === 2 ? rows.map((t) => t.name) : undefined;
+}
+
+const ties = (input: Input): boolean => (input.header.json["config.json"] as { tie_word_embeddings?: unknown } | undefined)?.tie_word_embeddings === true;
+const rowsOf = (input: Input): readonly TensorHeader[] => [...input.header.tensors.values()].filter((t) => isEmbedding(t, input.header.json["config.json"]));
+
 /** In a model whose config ties embedding and head, one stands for the other. */
 function twinOf(input: Input, tensor: string): string | undefined {
-  const config = input.header.json["config.json"] as { tie_word_embeddings?: unknown } | undefined;
-  if (config?.tie_word_embeddings !== true || input.header.tensors.has(tensor)) return undefined;
-  const rows = [...input.header.tensors.values()].filter((t) => isEmbedding(t, config));
+  if (!ties(input) || input.header.tensors.has(tensor)) return undefined;
+  const rows = rowsOf(input);
   return rows.length === 1 ? rows[0]!.name : undefined;
 }

@@ -1,7 +1,8 @@
 /**
  * A case is one Markdown file that shows a program and what Adapt makes of it.
  *
- *     # SOURCE            the program; `=== name.adapt` begins a further file (the first is `main.adapt` unless named)
+ *     # SOURCE            the program; `=== name.adapt` begins a further file (the first is `main.adapt` unless named); files
+ *                         `name.yml` are mergekit's, each compiled by itself, with models among CHECKPOINTS
  *     # CHECKPOINTS       JSON: directories by path, see `memory-host.ts`; makes the case go through the whole checker
  *     # META              `key = value` lines: `stage = syntax | check | compile`, `main = name.adapt`, `models = name`, `permute = true`
  *     # DIAGNOSTICS       what is reported, in the plain rendering

@@ -28,7 +28,7 @@ describe("what a case shows", () => {
 
 describe("the formatter on every case", () => {
   it.each(paths)("%s", (path) => {
-    for (const file of sourceFiles(readCase(readFileSync(folder + path, "utf8")))) {
+    for (const file of sourceFiles(readCase(readFileSync(folder + path, "utf8"))).filter(({ name }) => !name.endsWith(".yml"))) {
       const before = parse(file);
       const { value } = format(file);
       if (hasErrors(before.diagnostics)) expect(value).toBe(file.text);

@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** The part of `compiler/index.ts` that cases use. */
 interface Compiler {
   readonly compile: (path: string, host: Host, options: { readonly models?: readonly string[] }) => Promise<{ readonly diagnostics: readonly Diagnostic[] }>;
+  readonly compileMergekit: (name: string, text: string, host: Host, options: { readonly models: string; readonly vocabulary?: "common" }) => Promise<{ readonly diagnostics: readonly Diagnostic[] }>;
   readonly check: (path: string, host: Host) => Promise<{ readonly diagnostics: readonly Diagnostic[]; readonly graph?: () => string }>;
 }
 
@@ -43,8 +44,14 @@ async function results(file: CaseFile): Promise<(name: string) => string> {
   let diagnostics: readonly Diagnostic[];
   let graph: (() => string) | undefined;
   if (needsChecker(file)) {
-    const { check, compile } = (await import(compilerPath)) as Compiler;
+    const { check, compile, compileMergekit } = (await import(compilerPath)) as Compiler;
     const host = memoryHost(files, section(file, "CHECKPOINTS"), readStandard), models = meta(file, "models");
+    const mergekit = files.filter(({ name }) => name.endsWith(".yml"));
+    if (mergekit.length > 0) {
+      const found: Diagnostic[] = [];
+      for (const { name, text } of mergekit) found.push(...(await compileMergekit(name, text, host, { models: "." })).diagnostics);
+      return () => renderDiagnostics(found);
+    }
     const checked: Awaited<ReturnType<Compiler["check"]>> = meta(file, "stage") === "compile" ? await compile(first.name, host, models === undefined ? {} : { models: [models] }) : await check(first.name, host);
     diagnostics = checked.diagnostics;
     graph = checked.graph;

@@ -23,13 +23,6 @@ A merge in the space of factors adds them entry by entry.
 Only an adapter whose effect on a linear map is again a linear map, the same for every token, can become part of a weight.
 `),
 
-  A0503: error("Weights add up to zero", (p: { at: Span }) => ({
-    labels: [here(p.at, "the weights add up to 0")],
-    body: "This merge divides by the sum of its weights.",
-  }), `
-A merge that normalises its weights needs a sum other than zero.
-`),
-
   A0504: error("Members are of different bases", (p: { at: Span; member: string; base: string; otherBase: string; other?: Span }) => ({
     labels: [here(p.at, `is for \`${p.otherBase}\``), ...there(p.other, `is for \`${p.base}\``)],
   }), `
@@ -64,10 +57,10 @@ that all models have.
 A merge over deltas adds differences from a base to that base.
 `),
 
-  A0509: error("Tied tensors would differ", (p: { at: Span; tensor: string; other: string; because: string }) => ({
-    labels: [here(p.at, "one tensor in the base")],
-    body: `\`${p.tensor}\` and \`${p.other}\` are one tensor in the base's config, and ${p.because}.`,
-    help: "give both the same values, or merge bases whose config unties them",
+  A0509: error("Tied tensors would differ", (p: { at: Span; tensor: string; other: string; owner: string; because: string }) => ({
+    labels: [here(p.at, p.because)],
+    body: `\`${p.tensor}\` and \`${p.other}\` are one tensor by the config of \`${p.owner}\`, which is that of the result.`,
+    help: "merge bases that all tie them or all keep them apart, with the same parameters for both",
   }), `
 Where a config ties two tensors, only one of them is read. A merge that changes the other is lost without a word.
 `),
