@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import (
     DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification, GemmaConfig, GemmaForCausalLM, GemmaForSequenceClassification, LlamaConfig,
-    LlamaForSequenceClassification, OPTConfig, OPTForCausalLM, PhiConfig,
+    LlamaForCausalLM, LlamaForSequenceClassification, OPTConfig, OPTForCausalLM, PhiConfig,
     PhiForCausalLM, Qwen3Config, Qwen3ForCausalLM, ViTConfig, ViTForImageClassification,
 )
 
@@ -69,6 +69,8 @@ def main():
     logits = {"logits": "logits"}
     generating("qwen3", randomise(Qwen3ForCausalLM(Qwen3Config(**SMALL, head_dim=12, tie_word_embeddings=True)), 51), inputs(V, 51))
     generating("gemma", randomise(GemmaForCausalLM(GemmaConfig(**SMALL, head_dim=12)), 52), inputs(V, 52))
+    yarn = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64, "beta_fast": 8.0, "mscale": 0.8, "mscale_all_dim": 0.5}
+    generating("llama-yarn", randomise(LlamaForCausalLM(LlamaConfig(**{**SMALL, "head_dim": 16}, rope_parameters=yarn)), 65), inputs(V, 65))
     rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
     generating("phi", randomise(PhiForCausalLM(PhiConfig(**SMALL, qk_layernorm=True, rope_parameters=rope)), 53), inputs(V, 53))
     generating("opt", randomise(OPTForCausalLM(OPTConfig(**OPT)), 54), inputs(V, 54))
