@@ -23,7 +23,7 @@ export function assemblePlan(program: Program, models: readonly PlannedModel[]):
   const used = new Set(models.flatMap((m) => m.elaborated.graph.nodes.flatMap((n) => (n.op === "param" ? [n.source] : []))));
   const bases = new Set(models.map((m) => m.base.name));
   const sources = Object.fromEntries([
-    ...program.bases.filter((b) => used.has(b.name) || bases.has(b.name)).map((b) => [b.name, sourceOf(b.header, "base")] as const),
+    ...program.bases.filter((b) => b.header.files.length > 0 && (used.has(b.name) || bases.has(b.name))).map((b) => [b.name, sourceOf(b.header, "base")] as const),
     ...program.adapters.filter((a) => used.has(a.source)).map((a) => [a.source, sourceOf(a.header, "adapter")] as const),
     ...[...program.files].filter(([name]) => used.has(name)).map(([name, header]) => [name, sourceOf(header, "adapter")] as const),
   ]);

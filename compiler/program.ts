@@ -177,7 +177,8 @@ class ProgramChecker {
       return own && mergedBase(definition, own, this.diagnostics);
     }
     const path = d.value.kind === "Call" ? pretrainedPath(d.value) : undefined;
-    if (!path && d.value.kind === "From") return this.built(d.name.text, d.value, home);
+    if (!path && d.value.kind === "From") return this.built(d.name.text, d.value.what, d.value, home);
+    if (!path && d.value.kind === "Call" && this.isArchitecture(d.value.callee, home)) return this.built(d.name.text, d.value, { span: d.value.span }, home);
     if (!path) {
       this.diagnostics.report("A0109", { at: d.value.span, what: d.value.kind === "Of" || d.value.kind === "RelativeTo" ? "a merge of bases" : "a base like this", ...(d.value.kind === "Call" ? { help: 'write `pretrained("./directory")`' } : {}) });
       return undefined;
@@ -189,16 +190,22 @@ class ProgramChecker {
     return openBase(name, { kind: "String", value: path, span }, this.baseContext());
   }
 
-  /** `Architecture(args) from "file"`: a base of tensors that have no config. */
-  private built(name: string, value: ExprOf<"From">, home: Scope): Base | undefined {
-    const call = value.what, found = call.kind === "Call" && call.callee.kind === "Ref" ? home.lookup(call.callee.name) : undefined;
+  private isArchitecture(callee: Expr, home: Scope): boolean {
+    const found = callee.kind === "Ref" ? home.lookup(callee.name) : undefined;
+    return found?.kind === "declared" && found.declared.declaration.kind === "Architecture";
+  }
+
+  /** `Architecture(args) from "file"`: a base of tensors that have no config. An argument may be another base, for its modules. */
+  private built(name: string, call: Expr, value: { readonly span: Span; readonly path?: StringLit }, home: Scope): Base | undefined {
+    const found = call.kind === "Call" && call.callee.kind === "Ref" ? home.lookup(call.callee.name) : undefined;
     if (call.kind !== "Call" || found?.kind !== "declared" || found.declared.declaration.kind !== "Architecture") {
       this.diagnostics.report("A0109", { at: value.span, what: "a base like this", help: 'write `pretrained("./directory")`, or an architecture with its arguments' });
       return undefined;
     }
     const architecture = found.declared as Declared<"Architecture">;
     const { params, name: own } = architecture.declaration;
-    const given = call.args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: this.interpreter.evaluate(a.value, home), span: a.span }));
+    const named = this.withBases(home);
+    const given = call.args.map((a) => ({ ...(a.name ? { name: a.name } : {}), value: this.interpreter.evaluate(a.value, named), span: a.span }));
     const matched = given.some((g) => g.value.kind === "poison") ? undefined : matchArguments(own.text, params, given, own.span, this.diagnostics);
     if (!matched) return undefined;
     const scope = new Scope(architecture.home);
@@ -211,7 +218,21 @@ class ProgramChecker {
       scope.set(p.name.text, arg);
     }
     const args = new Map(params.map((p) => [p.name.text, scope.lookup(p.name.text)!]));
-    return builtBase(name, architecture, args, value.path, this.baseContext());
+    return builtBase(name, architecture, args, value, this.baseContext());
+  }
+
+  /** A scope in which the bases of the program are their modules. */
+  private withBases(home: Scope): Scope {
+    const scope = home.child();
+    for (const d of this.library.entry.file.declarations)
+      if (d.kind === "Base")
+        scope.set(d.name.text, {
+          kind: "lazy", because: d.name.span, force: () => {
+            const part = this.part({ declaration: d, home: this.library.entry.scope }, d.name.span);
+            return part.kind === "base" ? { kind: "module", module: part.base.root, because: d.name.span } : { kind: "poison", because: d.name.span };
+          },
+        });
+    return scope;
   }
 
   private baseContext(): BaseContext {

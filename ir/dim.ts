@@ -28,6 +28,9 @@ export function constant(n: number): Dim {
   return n === 0 ? zero : [{ coef: n, factors: [] }];
 }
 
+/** The name of the dim that says for how many rows states have room; no program can write it. */
+export const capacityName = "0C";
+
 export function named(name: string): Dim {
   return [{ coef: 1, factors: [name] }];
 }

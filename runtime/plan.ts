@@ -81,7 +81,7 @@ export interface Program {
   readonly kernels: readonly PlanKernel[];
   readonly buffers: readonly PlanBuffer[];
   readonly steps: readonly Step[];
-  /** Run-time dims every kernel is given, in this order: e.g. B, S, P, T, C. */
+  /** Run-time dims every kernel is given, in this order: e.g. B, S, P, T, and the capacity of states. */
   readonly dims: readonly string[];
 }
 

@@ -35,13 +35,22 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };
 }
 
-/** A base whose architecture and arguments stand in the text, `Block(width: 64) from "file"`; undefined after a report. */
-export function builtBase(name: string, architecture: Declared<"Architecture">, args: ReadonlyMap<string, Value>, path: StringLit, context: BaseContext): Base | undefined {
-  const header = context.checkpoint(path, "base");
+/** What a base without parameters of its own has in place of files. */
+const noFiles: CheckpointHeader = { path: "", location: "", json: {}, tensors: new Map(), files: [], listing: [] };
+
+/**
+ * A base whose architecture and arguments stand in the text: `Block(width: 64) from "file"`, or `Both(llama, bert)` where all
+ * parameters are those of other bases, or there are none. Undefined after a report.
+ */
+export function builtBase(name: string, architecture: Declared<"Architecture">, args: ReadonlyMap<string, Value>, from: { readonly path?: StringLit; readonly span: Span }, context: BaseContext): Base | undefined {
+  const { path } = from;
+  const header = path ? context.checkpoint(path, "base") : noFiles;
   const names = header && tensorNames(architecture.declaration, header.tensors);
   const root = header && names && new TreeBuilder(name, context, names, [...header.tensors.keys()]).architecture(architecture, args);
-  const stored = header && root && checkHeader(root, header, architecture, path.span, context);
-  return stored && { name, header, path: path.value, architecture, config: { fields: args }, root: stored, because: path.span };
+  if (root && !path && parametersOf(root).length > 0) return void context.diagnostics.report("A0109", { at: from.span, what: "a base without weights", help: "say where they are: `from \"./file.safetensors\"`" });
+  const at = path?.span ?? from.span;
+  const stored = header && root && checkHeader(root, header, architecture, at, context);
+  return stored && { name, header, path: path?.value ?? "", architecture, config: { fields: args }, root: stored, because: at };
 }
 
 function architectureFor(config: Readonly<Record<string, unknown>>, at: Span, context: BaseContext): Declared<"Architecture"> | undefined {

@@ -50,7 +50,7 @@ class Printer {
     const head: string[] = [];
     if (k.subgroups) head.push("enable subgroups;");
     if (k.buffers.some((b) => b.element === "f16") || /\bf16\b/.test(body)) head.push("enable f16;");
-    head.push(`struct Dims { ${k.dims.map((d) => `${d}: i32`).join(", ") || "none: i32"} }`);
+    head.push(`struct Dims { ${k.dims.map((d) => `d_${d}: i32`).join(", ") || "none: i32"} }`);
     head.push("@group(0) @binding(0) var<uniform> dims: Dims;");
     k.buffers.forEach((b, i) => {
       head.push(`@group(0) @binding(${i + 1}) var<storage, ${b.access}> ${b.name}: array<${this.#elementOf(b.name)}>;`);
@@ -170,7 +170,7 @@ class Printer {
     switch (e.k) {
       case "lit": return literalText(e.value, e.type);
       case "var": return e.name;
-      case "dim": return `dims.${e.name}`;
+      case "dim": return `dims.d_${e.name}`;
       case "load": return this.#load(e);
       case "un": return this.#unary(e);
       case "bin": return this.#binary(e);

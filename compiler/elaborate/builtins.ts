@@ -10,6 +10,10 @@ import { sumOfMembers } from "./members.ts";
 import { asNode, binary, dimOf, made, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
+  /** Do calls continue a sequence? */
+  readonly continues: boolean;
+  /** Is what runs now no part of that sequence? */
+  readonly apart: boolean;
   /** A name for the rows a call keeps from run to run, different for each call. */
   newState(x: NodeId): string;
   /** A name for the random numbers a call draws, different for each call and each merged tensor. */
@@ -281,9 +285,11 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     if (last && inner && !equal(last.dim, inner.dim)) return made(c, at, () => c.builder.linear(t.node, w.node), [w, t]);
     return made(c, at, () => c.builder.linear(t.node, w.node, bias?.kind === "tensor" ? bias.node : undefined), [t, w]);
   },
-  keep: ([x], at, c) => made(c, at, () => c.builder.keep(tensor(x).node, c.newState(tensor(x).node)), [tensor(x)]),
+  keep: ([x], at, c) => c.apart ? x! : made(c, at, () => c.builder.keep(tensor(x).node, c.newState(tensor(x).node)), [tensor(x)]),
   remember: ([x, axis], at, c) => {
     const t = tensor(x), a = axisOf(axis!, t);
+    // Where no call continues another one there is nothing before it.
+    if (!c.continues) return t;
     const state = c.newState(t.node);
     return made(c, at, () => c.builder.append(t.node, state, a), [t]);
   },

@@ -24,6 +24,8 @@ export interface GeneratorRunner {
   readonly generations: Generations;
   /** What stands on modules; a generator's own calls are without it. */
   placement: Placement | undefined;
+  /** Set while what runs is no part of the sequence that calls continue. */
+  apart: boolean;
   /** The node of an input of the program; undefined after a report. */
   inputNode: ((input: ProgramInput) => NodeId | undefined) | undefined;
   evaluate(e: Expr, scope: Scope): Value;
@@ -53,6 +55,7 @@ export class Generations {
     };
     const before = runner.placement;
     runner.placement = undefined;
+    runner.apart = true;
     const origin = { module: module.key, file: declaration.span.file.name, start: declaration.span.start, end: declaration.span.end };
     b.at(origin, () => {
       for (const [name, p] of generation.params) scope.set(name, fileParam(b, generation.source, p));
@@ -68,6 +71,7 @@ export class Generations {
       });
     });
     runner.placement = before;
+    runner.apart = false;
     const absent = [...wanted.keys()].find((w) => !out.has(w));
     if (absent !== undefined) diagnostics.report("A0219", { at: declaration.name.span, name: `${name}.${absent}`, what: "the generator" });
     return out;
@@ -92,8 +96,11 @@ export class Generations {
     for (const [name, input] of reads.inputs)
       scope.set(name, { kind: "lazy", because: input.because, force: () => { const n = runner.inputNode?.(input); return n === undefined ? poison(e.span) : tensorOf(b, n, input.because); } });
     const value = runner.evaluate(e, scope);
-    this.keys.set(e, value);
-    return value;
+    // While a text is continued the key stays what it was.
+    const sequence = b.dims.some((d) => d.from.kind === "past");
+    const held = value.kind === "tensor" && sequence ? { ...value, node: b.keep(value.node, `generator.${this.keys.size}`) } : value;
+    this.keys.set(e, held);
+    return held;
   }
 }
 

@@ -37,6 +37,10 @@ export class Interpreter implements Elaborator, BuiltinContext {
   readonly builder: GraphBuilder;
   readonly diagnostics: Diagnostics;
   placement: Placement | undefined;
+  /** Is what runs now no part of the sequence that calls continue? */
+  apart = false;
+  /** Values of named ports in the latest call of each module, which a forward rule may read. */
+  private readonly latest = new Map<ModuleInstance, Map<string, Value>>();
   readonly generations = new Generations();
   /** The node of an input of the program. */
   inputNode: ((input: ProgramInput) => NodeId | undefined) | undefined;
@@ -60,6 +64,11 @@ export class Interpreter implements Elaborator, BuiltinContext {
   /** Forgets which states were named, before the rules run once more over the same nodes. */
   again(): void {
     this.names.again();
+  }
+
+  /** Do calls continue a sequence, so that there are rows of earlier ones? */
+  get continues(): boolean {
+    return !this.apart && this.builder.dims.some((d) => d.from.kind === "past");
   }
 
   newState(x: NodeId): string {
@@ -133,7 +142,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
         return poison(e.span);
       }
       case "module": {
-        const inside = this.inModule(of.module, name);
+        const inside = this.inModule(of.module, name) ?? this.latest.get(of.module)?.get(name);
         if (inside) return inside;
         this.diagnostics.report("A0107", { at: e.name.span, name, of: `\`${of.module.path || "the base"}\``, candidates: [...of.module.children.keys(), ...of.module.params.keys()] });
         return poison(e.span);
@@ -401,7 +410,9 @@ export class Interpreter implements Elaborator, BuiltinContext {
     if (s.word.text !== "port") return this.diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "forward rule", candidates: ["port"] });
     if (name === undefined || !s.value || s.operands.length !== 1) return this.diagnostics.report("A0115", { at: s.span, label: "a port is a name and a value", help: "write `port q = ...`" });
     const value = this.evaluate(s.value, scope);
-    scope.set(name, this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, value.kind === "list" ? partNames(name, s.value) : []) : value);
+    const placed = this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, value.kind === "list" ? partNames(name, s.value) : []) : value;
+    if (this.current) this.latest.set(this.current, (this.latest.get(this.current) ?? new Map<string, Value>()).set(name, placed));
+    scope.set(name, placed);
   }
 
   /** False after a report when the condition does not hold. */

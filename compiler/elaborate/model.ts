@@ -10,7 +10,7 @@ import type { InputDomain } from "../../ir/domain.ts";
 import { GraphBuilder } from "../../ir/build.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Param } from "../syntax/ast.ts";
+import type { Param, Statement } from "../syntax/ast.ts";
 import { adaptersOf, type Term } from "../check/composition.ts";
 import { baseOf, type ComposedModel, type ModelTerm } from "../check/models.ts";
 import { Scope } from "../check/scope.ts";
@@ -96,9 +96,9 @@ function runOnce(model: ComposedModel, { builder, diagnostics, request, names, i
   interpreter.requestField = (name, at) => fieldOf(name, at, model, request, interpreter);
   interpreter.inputNode = (input) => request.node(input);
   const scope = root.scope.child();
-  const values: Value[] = [];
+  const values: Value[] = [], outerNames = namesOutside(architecture.declaration.body.statements);
   for (const p of rule.params) {
-    const input = inputOf(p, scope, root, interpreter);
+    const input = inputOf(p, outerNames.get(p.name.text) ?? p.name.text, scope, root, interpreter);
     if (!input) return undefined;
     const before = inputs.get(input.name);
     if (before && !(before.dtype === input.dtype && sameShape(before.shape, input.shape))) {
@@ -138,7 +138,7 @@ function runOnce(model: ComposedModel, { builder, diagnostics, request, names, i
   for (const [i, r] of rule.results.entries()) {
     const v = results[i];
     if (v?.kind !== "tensor") return undefined;
-    outputs.push({ name: r.name.text, node: v.node });
+    outputs.push({ name: outerNames.get(r.name.text) ?? r.name.text, node: v.node });
     const [, rows] = v.dims;
     if (r.name.text === "logits" && !rule.results.some((o) => o.name.text === "next_logits") && v.dims.length === 3 && rows && print(rows.dim) !== "1")
       outputs.push({ name: "next_logits", node: builder.slice(v.node, 1, sub(rows.dim, one), constant(1)) });
@@ -167,7 +167,15 @@ function fieldOf(name: string, at: Span, model: ComposedModel, request: RequestI
   return poison(at);
 }
 
-function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Interpreter): ModelInput | undefined {
+/** `names tail = "tail_ids.one"`: what an input or a result of the forward rule is called by those who run the model. */
+function namesOutside(statements: readonly Statement[]): ReadonlyMap<string, string> {
+  return new Map(statements.flatMap((s) => {
+    const [own] = s.kind === "ClauseStmt" && s.word.text === "names" ? s.operands : [];
+    return s.kind === "ClauseStmt" && own?.kind === "Ref" && s.value?.kind === "String" ? [[own.name, s.value.value] as const] : [];
+  }));
+}
+
+function inputOf(p: Param, name: string, scope: Scope, root: ModuleInstance, interpreter: Interpreter): ModelInput | undefined {
   const { type } = p;
   const { builder, diagnostics } = interpreter;
   if (!type || type.dims.length === 0) {
@@ -177,9 +185,9 @@ function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Inte
   const shape: Dim[] = [];
   for (const [axis, d] of type.dims.entries()) {
     if (d.value?.kind === "Ref" && !scope.lookup(d.value.name)) {
-      const { name } = d.value;
-      builder.bindDim({ name, from: { kind: "input", input: p.name.text, axis } });
-      scope.set(name, valueOfDim(named(name), d.span));
+      const dim = d.value.name;
+      builder.bindDim({ name: dim, from: { kind: "input", input: name, axis } });
+      scope.set(dim, valueOfDim(named(dim), d.span));
     }
     if (d.value && mentions(d.value, past)) {
       builder.bindDim({ name: past, from: { kind: "past" } });
@@ -193,7 +201,7 @@ function inputOf(p: Param, scope: Scope, root: ModuleInstance, interpreter: Inte
   const dtype: DType = type.kind === "NamedType" && type.name.text === "Token" ? "i32" : "f32";
   const fill = p.default?.kind === "Ref" ? p.default.name : undefined;
   const known = fill === "arange" || fill === "ones" || fill === "zeros" ? fill : undefined;
-  return { name: p.name.text, dtype, shape, ...(known ? { default: known } : {}) };
+  return { name, dtype, shape, ...(known ? { default: known } : {}) };
 }
 
 function mentions(e: { readonly kind: string }, name: string): boolean {

@@ -1,5 +1,5 @@
 /** A model on the cpu: only the steps the outputs need, walked by all threads, everything in one WebAssembly memory. */
-import { evaluate } from "../../ir/dim.ts";
+import { capacityName, evaluate } from "../../ir/dim.ts";
 import type { DeviceInfo, Executable, RunOptions, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import { bind, completeInputs } from "../inputs.ts";
@@ -108,7 +108,7 @@ export class CpuExecutable implements Executable {
   #compute(inputs: Readonly<Record<string, Tensor>>, dims: Dims, state: CpuState, names: readonly string[]): Record<string, Tensor> {
     const { heap, pool, program, plan } = this.#p;
     const grown = state.prepare(dims);
-    dims["C"] = Math.max(1, state.capacity);
+    dims[capacityName] = Math.max(1, state.capacity);
     const list = this.#listFor(names, state.length > 0);
     this.#makeRoom(list, inputs, dims);
     heap.i32(this.#dimsAt, program.dims.length).set(program.dims.map((d) => dims[d] ?? 0));

@@ -1,5 +1,5 @@
 /** A model on the GPU: one uniform write and one submission a run, bind groups kept, only the steps the outputs need. */
-import { evaluate } from "../../ir/dim.ts";
+import { capacityName, evaluate } from "../../ir/dim.ts";
 import type { Executable, RunOptions, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import { bind, completeInputs } from "../inputs.ts";
@@ -118,7 +118,7 @@ export class WebgpuExecutable implements Executable {
     const { device } = this.#c;
     const encoder = device.createCommandEncoder();
     const grown = state?.prepare(encoder, dims) ?? 0;
-    dims["C"] = state?.capacity ?? 1;
+    dims[capacityName] = state?.capacity ?? 1;
     const steps = this.#stepsFor(names, (state?.length ?? 0) > 0);
     this.#makeRoom(steps, inputs, dims, names);
     device.queue.writeBuffer(this.#uniform, 0, Int32Array.from(this.#program.dims, (d) => dims[d] ?? 0));

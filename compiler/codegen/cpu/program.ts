@@ -4,7 +4,7 @@
  */
 import { constNodes } from "../../../ir/build.ts";
 import type { Dim } from "../../../ir/dim.ts";
-import { named } from "../../../ir/dim.ts";
+import { capacityName, named } from "../../../ir/dim.ts";
 import type { Graph, Node, NodeId } from "../../../ir/graph.ts";
 import { isState } from "../../../ir/ops.ts";
 import { uniformValue } from "../../../ir/uniform.ts";
@@ -233,4 +233,4 @@ class ProgramPlaces implements Places {
   }
 }
 
-const withCapacity = (shape: readonly Dim[], axis: number): Dim[] => shape.map((d, i) => (i === axis ? named("C") : d));
+const withCapacity = (shape: readonly Dim[], axis: number): Dim[] => shape.map((d, i) => (i === axis ? named(capacityName) : d));

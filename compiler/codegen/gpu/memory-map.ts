@@ -1,5 +1,5 @@
 /** Where values lie on the GPU: weights packed per region, slots, inputs, outputs and states, each under one key. */
-import { constantOf, named, product, type Dim } from "../../../ir/dim.ts";
+import { capacityName, constantOf, named, product, type Dim } from "../../../ir/dim.ts";
 import { constNodes } from "../../../ir/build.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import { isState, type StateNode } from "../../../ir/ops.ts";
@@ -125,7 +125,7 @@ export class MemoryMap {
 
   state(node: StateNode): Stored {
     if (node.op === "keep") return { key: `state:${node.state}`, prefix: "s" };
-    const shape: Dim[] = node.type.shape.map((d, i) => (i === node.axis ? named("C") : d));
+    const shape: Dim[] = node.type.shape.map((d, i) => (i === node.axis ? named(capacityName) : d));
     return { key: `state:${node.state}`, prefix: "s", shape };
   }
 }

@@ -1,5 +1,5 @@
 /** A region's kernel being made: an emitter over the region's memory, and the finished kernel with its arguments. */
-import { add as addDims, constant, floorDiv, type Dim } from "../../../ir/dim.ts";
+import { add as addDims, capacityName, constant, floorDiv, type Dim } from "../../../ir/dim.ts";
 import type { Node, NodeId } from "../../../ir/graph.ts";
 import type { Region } from "../../passes/regions.ts";
 import { Emitter } from "../elemental.ts";
@@ -98,10 +98,10 @@ export class RegionKernel extends Emitter {
   }
 }
 
-/** Run-time dims in the order of the uniform struct: those of the graph, then P and C. */
+/** Run-time dims in the order of the uniform struct: those of the graph, then P and the capacity of states. */
 export function programDims(map: MemoryMap): string[] {
   const list = map.schedule.graph.dims.map((d) => d.name);
-  for (const extra of ["P", "C"]) if (!list.includes(extra)) list.push(extra);
+  for (const extra of ["P", capacityName]) if (!list.includes(extra)) list.push(extra);
   return list;
 }
 
