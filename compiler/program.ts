@@ -12,6 +12,7 @@ import { adaptersOfModel, type ModelTerm } from "./check/models.ts";
 import { mergeOf, mergeParts, type MergingContext } from "./check/merging.ts";
 import { mergedAdapter, mergedBase } from "./merged-parts.ts";
 import { generatedAdapter, readGenerator, type GeneratorContext, type KeyReads } from "./check/generators.ts";
+import { directoriesOf, fromClauses, pretrainedPath } from "./check/directories.ts";
 import { checkNames } from "./check/names.ts";
 import { declaredOf, type Part } from "./check/parts.ts";
 import { placeAdapter, placeJoining, type PlacedAdapter, type PlacementContext } from "./check/placement.ts";
@@ -405,33 +406,4 @@ class ProgramChecker {
         if (!new RegExp(`\\b${own.text}\\b`).test(rest)) this.diagnostics.report("A0111", { at: own.span, name: own.text });
       }
   }
-}
-
-/** Directories a declaration names: `pretrained("...")` and `from "..."`. */
-function directoriesOf(d: Library["entry"]["file"]["declarations"][number]): readonly { readonly path: StringLit; readonly kind: "base" | "adapter" }[] {
-  if (d.kind === "Model") return fromClauses(d.value).map(({ path }) => ({ path, kind: "adapter" as const }));
-  if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "RouterInstance" && d.kind !== "GeneratorInstance") return [];
-  const kind = d.kind === "Base" ? "base" : "adapter";
-  const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
-  const visit = (e: Expr): void => {
-    if (e.kind === "From") out.push({ path: e.path, kind });
-    if (e.kind === "From" || e.kind === "On" || e.kind === "At" || e.kind === "Timing") visit(e.what);
-    if (e.kind === "Parenthesized") visit(e.of);
-    const path = e.kind === "Call" ? pretrainedPath(e) : undefined;
-    if (path) out.push({ path, kind });
-  };
-  visit(d.value);
-  return out;
-}
-
-/** Every `from`, anywhere in a declaration. */
-function fromClauses(e: unknown): readonly ExprOf<"From">[] {
-  if (typeof e !== "object" || e === null) return [];
-  const inside = Object.entries(e).flatMap(([key, v]) => (key === "span" ? [] : fromClauses(v)));
-  return "kind" in e && e.kind === "From" ? [e as ExprOf<"From">, ...inside] : inside;
-}
-
-function pretrainedPath(e: Extract<Expr, { kind: "Call" }>): StringLit | undefined {
-  const [first] = e.args;
-  return e.callee.kind === "Ref" && e.callee.name === "pretrained" && e.args.length === 1 && first?.value.kind === "String" ? first.value : undefined;
 }

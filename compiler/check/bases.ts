@@ -39,7 +39,7 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
 const noFiles: CheckpointHeader = { path: "", location: "", json: {}, tensors: new Map(), files: [], listing: [] };
 
 /**
- * A base whose architecture and arguments stand in the text: `Block(width: 64) from "file"`, or `Both(llama, bert)` where all
+ * A base whose architecture and arguments stand in the text: `Block(width: 64) from "file"`, or `Both(first, second)` where all
  * parameters are those of other bases, or there are none. Undefined after a report.
  */
 export function builtBase(name: string, architecture: Declared<"Architecture">, args: ReadonlyMap<string, Value>, from: { readonly path?: StringLit; readonly span: Span }, context: BaseContext): Base | undefined {

@@ -28,6 +28,7 @@ import { bindNames, Lets } from "./lets.ts";
 import { MergeState } from "./merge-state.ts";
 import { mergedParam } from "./merged-base.ts";
 import { unify } from "./shapes.ts";
+import { portClause } from "./statements.ts";
 import { StateNames } from "./state-names.ts";
 
 /** Calls deeper than this are a loop of the library's functions. */
@@ -400,17 +401,12 @@ export class Interpreter implements Elaborator, BuiltinContext {
     }
   }
 
-  /**
-   * `port q = E`: a value of the module that runs now, by a name that adapters can read and write. What is placed there
-   * acts, and the name means the result.
-   */
+  /** `port q = E`: what is placed there acts, and the name means the result. */
   private port(s: Extract<Statement, { kind: "ClauseStmt" }>, scope: Scope): void {
-    const [operand] = s.operands;
-    const name = operand?.kind === "Ref" ? operand.name : operand?.kind === "Member" && operand.of.kind === "Ref" ? `${operand.of.name}.${operand.name.text}` : undefined;
-    if (s.word.text !== "port") return this.diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "forward rule", candidates: ["port"] });
-    if (name === undefined || !s.value || s.operands.length !== 1) return this.diagnostics.report("A0115", { at: s.span, label: "a port is a name and a value", help: "write `port q = ...`" });
-    const value = this.evaluate(s.value, scope);
-    const placed = this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, value.kind === "list" ? partNames(name, s.value) : []) : value;
+    const port = portClause(s, this.diagnostics);
+    if (!port) return;
+    const { name } = port, value = this.evaluate(port.value, scope);
+    const placed = this.current && this.placement?.port && value.kind !== "poison" ? this.placement.port(this.current, name, value, value.kind === "list" ? partNames(name, port.value) : []) : value;
     if (this.current) this.latest.set(this.current, (this.latest.get(this.current) ?? new Map<string, Value>()).set(name, placed));
     scope.set(name, placed);
   }

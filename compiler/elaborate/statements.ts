@@ -72,3 +72,12 @@ export function modelPort(target: Expr): string | undefined {
 /** The ports of the model around a site that a body writes. */
 export const modelPorts = (statements: readonly Statement[]): readonly string[] =>
   statements.flatMap((s) => (s.kind === "AssignStmt" ? s.targets.flatMap((t) => modelPort(t) ?? []) : []));
+
+/** `port q = E` in a forward rule: a value of the module, by a name that adapters can read and write; undefined after a report. */
+export function portClause(s: Extract<Statement, { kind: "ClauseStmt" }>, diagnostics: Diagnostics): { readonly name: string; readonly value: Expr } | undefined {
+  const [operand] = s.operands;
+  const name = operand?.kind === "Ref" ? operand.name : operand?.kind === "Member" && operand.of.kind === "Ref" ? `${operand.of.name}.${operand.name.text}` : undefined;
+  if (s.word.text !== "port") return void diagnostics.report("A0116", { at: s.word.span, word: s.word.text, of: "forward rule", candidates: ["port"] });
+  if (name !== undefined && s.value && s.operands.length === 1) return { name, value: s.value };
+  return void diagnostics.report("A0115", { at: s.span, label: "a port is a name and a value", help: "write `port q = ...`" });
+}
