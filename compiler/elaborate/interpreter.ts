@@ -68,9 +68,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   }
 
   /** Do calls continue a sequence, so that there are rows of earlier ones? */
-  get continues(): boolean {
-    return !this.apart && this.builder.dims.some((d) => d.from.kind === "past");
-  }
+  get continues(): boolean { return !this.apart && this.builder.dims.some((d) => d.from.kind === "past"); }
 
   newState(x: NodeId): string {
     return this.names.of(this.current?.key ?? "", x);
