@@ -2,7 +2,7 @@
 
 Run after bases.py and the scripts of other architectures: python3 test/oracle/prompts.py
 Needs torch, transformers, peft and safetensors; the files it writes are committed, so tests need none of them.
-The bases are those of the golden cases; what PEFT saved is loaded again before the expected outputs are computed.
+The bases are those of the golden cases, or of bases.py and encoders.py; what PEFT saved is loaded again before the expected outputs are computed.
 """
 import os
 import sys
@@ -17,10 +17,16 @@ from common import distance, folder, write_json
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BASES = os.path.join(HERE, "../fixtures/golden/bases")
+OWN_BASES = os.path.join(HERE, "../fixtures/oracle/bases")
+
+
+def at(name):
+    golden = os.path.join(BASES, name)
+    return golden if os.path.exists(golden) else os.path.join(OWN_BASES, name)
 
 
 def base(name):
-    path = os.path.join(BASES, name)
+    path = at(name)
     config = transformers.AutoConfig.from_pretrained(path)
     kind = getattr(transformers, config.architectures[0])
     return kind.from_pretrained(path, attn_implementation="eager").float().eval()
@@ -28,7 +34,7 @@ def base(name):
 
 def case(name, on, config, seed, greedy=12):
     path = folder("peft", name)
-    given = load_file(os.path.join(BASES, on, "inputs.safetensors"))
+    given = load_file(os.path.join(at(on), "inputs.safetensors"))
     plain = base(on)
     with torch.no_grad():
         before = plain(**given).logits
@@ -68,6 +74,8 @@ CASES = {
     "prefix-gpt2": lambda n: case(n, "gpt2", PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5), 2),
     "prefix-bert": lambda n: case(n, "bert", PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=3), 3, 0),
     "prefix-t5": lambda n: case(n, "t5", PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=4), 4, 0),
+    "prefix-opt": lambda n: case(n, "opt", PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3), 12),
+    "prefix-phi": lambda n: case(n, "phi", PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4), 13),
     "adaption-prompt-one": lambda n: case(n, "llama3", AdaptionPromptConfig(task_type="CAUSAL_LM", adapter_len=3, adapter_layers=1), 5),
     "adaption-prompt-gpt2": lambda n: case(n, "gpt2", AdaptionPromptConfig(task_type="CAUSAL_LM", adapter_len=3, adapter_layers=2), 6),
     "prompt-gpt2": lambda n: case(n, "gpt2", PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4), 7),
