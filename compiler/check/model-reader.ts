@@ -3,6 +3,7 @@
  */
 import type { Span } from "../base/source.ts";
 import type { Argument, Expr, ExprOf } from "../syntax/ast.ts";
+import { warnOfOrder } from "./commuting.ts";
 import { parallelTerms, partsOf, type Term } from "./composition.ts";
 import type { ComposedModel, ModelTerm, WeightedModel } from "./models.ts";
 import { declaredOf, whatOf, type CompositionContext } from "./parts.ts";
@@ -88,6 +89,7 @@ class ModelReader {
   private onBase(model: ComposedModel, term: Term, span: Span): ModelTerm | undefined {
     const { diagnostics } = this.context;
     if (!onBase(term, model.base, this.context)) return undefined;
+    warnOfOrder(term, model.adapters, diagnostics);
     const all: Term = model.adapters.kind === "none" ? term : { kind: "then", first: model.adapters, second: term, span };
     const terms = parallelTerms(all, diagnostics);
     if (!terms) return undefined;

@@ -27,6 +27,8 @@ export interface MethodProperties {
   readonly batchable: Witnessed<boolean>;
   /** What the method does to the value it rewrites, when it adds nothing else. */
   readonly structure: Form | undefined;
+  /** Does it add something that reads nothing, such as a bias? */
+  readonly shifts: boolean;
   /** The ports that are written: `weight`, `bias`, `out`, or the bound port. */
   readonly writes: readonly string[];
 }
@@ -283,6 +285,7 @@ class Interpreter {
       inputDependent: dependent ? witness(true, because) : witness(false),
       batchable: batch ? witness(false, batch.value.witness) : this.joins ? witness(false, this.joins) : witness(true),
       structure: all.length === 1 && all[0]!.kind === "value" ? all[0]!.value.forms.get("out") : undefined,
+      shifts: all.some((q) => q.value.constant),
       writes: [...new Set(all.map((q) => q.port))],
     };
   }

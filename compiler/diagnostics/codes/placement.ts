@@ -92,11 +92,13 @@ Adapters of two bases cannot act in one model.
 A method that computes with the weight must come before adapters that are not linear maps.
 `),
 
-  A0313: warning("Order of adapters matters here", (p: { at: Span; first: string; second: string; sites: number }) => ({
-    labels: [here(p.at, "acts on the same sites")],
-    body: `\`${p.first}\` and \`${p.second}\` both change ${plural(p.sites, "site")} and do not commute; the one named first acts first.`,
+  A0313: warning("Order of adapters matters here", (p: { at: Span; first: string; second: string; sites: number; because: Span }) => ({
+    labels: [here(p.at, "changes the same maps"), ...there(p.because, "reads what the other one changes, or is not added to it")],
+    body: `\`${p.first}\` and \`${p.second}\` both change ${plural(p.sites, "map")} and do not commute: \`${p.first}\` acts first, and the other order gives other numbers.`,
+    help: `say that it is meant with \`suppress "A0313" "..."\` before the declaration, or write \`${p.first} + ${p.second}\` to add the effects of both on the same value`,
   }), `
-Two adapters that write one port and do not commute give other numbers in the other order.
+Two changes of one map commute when both only add to it, \`y + f(x)\`, or both only scale it, \`l * y\`. Any other pair gives other
+numbers in the other order.
 `),
 
   A0314: error("Adapters are placed on nothing in common", (p: { at: Span; sites: readonly string[]; body: string }) => ({
