@@ -10,10 +10,12 @@ import { bool, int, modulesOf, valueOfSize, type Base, type Declared, type Modul
 import { constantOf } from "../ir/dim.ts";
 import { AdapterPlacement } from "./elaborate/adapters.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
-import { mergedParam, paramsByTensor } from "./elaborate/merged-base.ts";
-import { rankOf } from "./elaborate/merged-adapter.ts";
+import { mergedParam } from "./elaborate/merged-base.ts";
+import { baseTable, paramsByTensor } from "./check/merge-table.ts";
+import { changedModules, rankOf } from "./elaborate/merged-adapter.ts";
 import { RequestInputs } from "./elaborate/request-inputs.ts";
 import { standardLibrary } from "./library.ts";
+import { combinedAdapter } from "./merged-parameters.ts";
 
 /** A method of `std/merges/results` by a parameter that it has. */
 function resultMethod(param: string): Declared<"Method"> {
@@ -25,9 +27,10 @@ function resultMethod(param: string): Declared<"Method"> {
 
 /** The adapter a merge yields: at each map that a member changes, the merged change. Undefined after a report. */
 export function mergedAdapter(definition: MergeDefinition<PlacedAdapter>, span: Span, diagnostics: Diagnostics): PlacedAdapter | undefined {
+  if (definition.merge.declaration.space.text === "parameters") return combinedAdapter(definition, span, diagnostics);
   if (!mergeable(definition, diagnostics)) return undefined;
   const { base, header, because } = definition.members[0]!.of;
-  const modules = [...new Set(definition.members.flatMap((m) => m.of.sites.map((s) => s.module)))];
+  const modules = changedModules(definition);
   const sites: PlacedSite[] = [];
   for (const module of modules) {
     // What kind of change it is, and its rank, from the headers: the recipe is made once, and thrown away.
@@ -72,7 +75,7 @@ export function mergedBase(definition: MergeDefinition<Base>, own: Base, diagnos
     diagnostics.report("A0508", { at: definition.span, merge: definition.merge.declaration.name.text });
     return undefined;
   }
-  if (definition.merge.declaration.space.text === "factors") {
+  if (["factors", "products"].includes(definition.merge.declaration.space.text)) {
     diagnostics.report("A0516", { at: definition.span, label: "merges factors of adapters", body: `\`${definition.merge.declaration.name.text}\` acts on the factors of low-rank changes, and a base has none.` });
     return undefined;
   }
@@ -99,8 +102,12 @@ export function mergedBase(definition: MergeDefinition<Base>, own: Base, diagnos
     }
   }
   // The tree is new and nobody else's: its parameters are told where they come from.
-  const params = [...new Set(modulesOf(own.root).flatMap((m) => [...m.params.values()]))];
-  for (const p of params) (p as { merged?: ParamInstance["merged"] }).merged = definition;
+  const table = baseTable(definition), made = new Map(table.places.map((p, place) => [p.name, place])), source = paramsByTensor(definition.relative ?? first!.of);
+  for (const p of new Set(modulesOf(own.root).flatMap((m) => [...m.params.values()]))) {
+    const place = made.get(p.tensor), other = source.get(p.tensor);
+    // What the merge leaves out is what the members are relative to, or the first member's.
+    Object.assign(p, place !== undefined ? { merged: { table, place } } : other && { source: other.source, tensor: other.tensor, storage: other.storage, ...(other.merged ? { merged: other.merged } : {}) });
+  }
   // What the merge requires of its arguments shows at the first tensor.
-  return params[0] && mergedParam(definition, params[0], new Interpreter(diagnostics)).kind === "poison" ? undefined : own;
+  return table.places[0] && mergedParam({ table, place: 0 }, definition.span, new Interpreter(diagnostics)).kind === "poison" ? undefined : own;
 }

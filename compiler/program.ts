@@ -9,7 +9,7 @@ import { Checkpoints } from "./check/checkpoints.ts";
 import { inputOf, type ProgramInput } from "./check/inputs.ts";
 import { modelTerm } from "./check/model-reader.ts";
 import { adaptersOfModel, type ModelTerm } from "./check/models.ts";
-import { mergeOf, mergeParts, type MergingContext } from "./check/merging.ts";
+import { mergeOf, mergeParts, type MergeDefinition, type MergingContext } from "./check/merging.ts";
 import { mergedAdapter, mergedBase } from "./merged-parts.ts";
 import { generatedAdapter, readGenerator, type GeneratorContext, type KeyReads } from "./check/generators.ts";
 import { directoriesOf, fromClauses, pretrainedPath } from "./check/directories.ts";
@@ -54,6 +54,7 @@ class ProgramChecker {
   private readonly known = new Map<object, Part>();
   private readonly pending: { readonly name: string; readonly span: Span; readonly declaration: object }[] = [];
   private readonly used = new Set<PlacedAdapter>();
+  private readonly merges: MergeDefinition[] = [];
   /** Ports of modules, by the root of their base. */
   private readonly ports = new Map<ModuleInstance, BasePorts>();
 
@@ -90,6 +91,7 @@ class ProgramChecker {
     const files = new Map([...this.known.values()].flatMap((p) =>
       p.kind === "router" && p.router.file ? [[p.router.name, p.router.file.header] as const]
         : p.kind === "model" ? adaptersOfModel(p.model).filter((a) => !adapters.includes(a)).map((a) => [a.source, a.header] as const) : []));
+    for (const { file } of this.merges) if (file) files.set(file.source, file.header);
     return { library: this.library, bases, adapters, models, files };
   }
 
@@ -119,6 +121,7 @@ class ProgramChecker {
         const parts = mergeParts(d.value);
         if (parts) {
           const definition = mergeOf(d.name.text, "adapter", parts, d.value.span, this.merging(home));
+          if (definition) this.merges.push(definition);
           const adapter = definition && mergedAdapter(definition, d.name.span, this.diagnostics);
           return adapter ? { kind: "adapter", adapter } : { kind: "poison" };
         }
@@ -173,6 +176,7 @@ class ProgramChecker {
     const parts = mergeParts(d.value);
     if (parts) {
       const definition = mergeOf(d.name.text, "base", parts, d.value.span, this.merging(home));
+      if (definition) this.merges.push(definition);
       // Its tree is that of the first member, read again under its own name.
       const own = definition && this.opened(d.name.text, definition.members[0]!.of.because, definition.members[0]!.of.path);
       return own && mergedBase(definition, own, this.diagnostics);
@@ -245,8 +249,10 @@ class ProgramChecker {
   }
 
   private merging(home: Scope): MergingContext {
+    const { baseNamed, formats } = this.placement(home);
     return {
-      diagnostics: this.diagnostics, evaluate: (e) => this.interpreter.evaluate(e, home),
+      diagnostics: this.diagnostics, evaluate: (e) => this.interpreter.evaluate(e, home), baseNamed, formats,
+      checkpoint: (path) => this.checkpoint(path, "adapter"),
       mergeNamed: (name, at) => {
         const found = home.lookup(name);
         if (found?.kind === "declared" && found.declared.declaration.kind === "Merge") return found.declared as Declared<"Merge">;

@@ -42,6 +42,9 @@ export interface FormatScope {
   readonly name?: string;
   /** What the program says in its text, by name: the arguments and keys of a generator. */
   readonly arguments?: Fields;
+  /** The part of a site that is at hand: `weight`, `down.bias`, and its sizes as text: `64x32`. */
+  readonly part?: string;
+  readonly sizes?: string;
 }
 
 /**
@@ -311,7 +314,7 @@ export class FormatReader {
     for (const s of this.statements) if (s.kind === "LetStmt" && s.names.length === 1 && s.names[0]!.text === name) return this.evaluate(s.value, scope);
     const given: Readonly<Record<string, Datum>> = {
       config: scope.config, base: scope.base, directory: scope.directory ?? scope.config, site: scope.site ?? null, kind: scope.kind ?? null,
-      layer: scope.layer ?? null, block: scope.block ?? null, name: scope.name ?? null, number: /\d+$/.exec(scope.name ?? "")?.[0] ?? null,
+      layer: scope.layer ?? null, block: scope.block ?? null, part: scope.part ?? null, sizes: scope.sizes ?? null, name: scope.name ?? null, number: /\d+$/.exec(scope.name ?? "")?.[0] ?? null,
     };
     if (scope.arguments && Object.hasOwn(scope.arguments, name)) return scope.arguments[name];
     return Object.hasOwn(given, name) ? given[name] : undefined;

@@ -1,15 +1,16 @@
 /** Directories and files that the declarations of a program name, so that they can be opened before it is checked. */
+import { mergeParts } from "./merging.ts";
 import type { Declaration, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
 
 /** Directories a declaration names: `pretrained("...")` and `from "..."`. */
 export function directoriesOf(d: Declaration): readonly { readonly path: StringLit; readonly kind: "base" | "adapter" }[] {
   if (d.kind === "Model") return fromClauses(d.value).map(({ path }) => ({ path, kind: "adapter" as const }));
   if (d.kind !== "Base" && d.kind !== "Adapter" && d.kind !== "RouterInstance" && d.kind !== "GeneratorInstance") return [];
-  const kind = d.kind === "Base" ? "base" : "adapter";
+  const kind = d.kind === "Base" && !mergeParts(d.value) ? "base" : "adapter";
   const out: { path: StringLit; kind: "base" | "adapter" }[] = [];
   const visit = (e: Expr): void => {
     if (e.kind === "From") out.push({ path: e.path, kind });
-    if (e.kind === "From" || e.kind === "On" || e.kind === "At" || e.kind === "Timing") visit(e.what);
+    if (e.kind === "From" || e.kind === "On" || e.kind === "At" || e.kind === "Timing" || e.kind === "Of" || e.kind === "RelativeTo") visit(e.what);
     if (e.kind === "Parenthesized") visit(e.of);
     const path = e.kind === "Call" ? pretrainedPath(e) : undefined;
     if (path) out.push({ path, kind });

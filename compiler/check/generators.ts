@@ -58,7 +58,7 @@ export interface Generation {
   readonly module: ModuleInstance;
   /** Arguments, known keys, `layer` and the dims of the site. */
   readonly scope: Scope;
-  readonly params: ReadonlyMap<string, Exclude<PlacedParam, { kind: "merged" | "generated" }>>;
+  readonly params: ReadonlyMap<string, Exclude<PlacedParam, { kind: "merged" | "generated" | "made" }>>;
   readonly computed: ReadonlyMap<string, Extract<KeyValue, { kind: "computed" }>>;
   /** What the method needs at the site: `down.weight` and its dims. */
   readonly wanted: ReadonlyMap<string, { readonly dims: readonly WDim[]; readonly declared: Span }>;

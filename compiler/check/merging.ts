@@ -4,13 +4,16 @@
  * Which merge, which members with which weights, and the arguments at a place: a number, `{ a: 0.2, b: 0.5 }` for each member,
  * `by_layer([0, 0.5, 1], other: 0.5)` over the layers, `by_name(mlp: 0.3, other: 0.5)` by a part of the name.
  */
+import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
-import type { Argument, Expr, ExprOf } from "../syntax/ast.ts";
+import type { Argument, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
+import { FormatReader } from "./adapter-format.ts";
 import { matchArguments, type GivenArgument } from "./arguments.ts";
 import { inferProperties } from "./properties.ts";
 import type { PlacedAdapter } from "./placement.ts";
-import { float, show, type Base, type Declared, type Value } from "./values.ts";
+import { select } from "./sites.ts";
+import { float, modulesOf, show, type Base, type Declared, type ModuleInstance, type Value } from "./values.ts";
 
 export interface MergeMember<T> { readonly name: string; readonly of: T; readonly weight: Value; readonly span: Span }
 
@@ -22,9 +25,24 @@ export interface MergeDefinition<T = PlacedAdapter | Base> {
   readonly merge: Declared<"Merge">;
   readonly members: readonly MergeMember<T>[];
   readonly relative?: Base;
+  /** The modules that are merged, and what lies in them, where the text says it (`on x.model.layers[*]`). */
+  readonly only?: ReadonlySet<string>;
+  /** What holds the parameters that the declaration has of its own (`from "file"`). */
+  readonly file?: MergeFile;
   readonly span: Span;
   /** Arguments at a place for the members that are there; undefined after a report. */
   arguments(place: MergePlace, present: readonly string[]): ReadonlyMap<string, Value> | undefined;
+}
+
+/** A file with what was trained or chosen for a merge: coefficients, masks, starts of a search. */
+export interface MergeFile {
+  readonly header: CheckpointHeader;
+  readonly path: StringLit;
+  /** The name of the merge in the program, and the one under which the graph's params refer to the file. */
+  readonly name: string;
+  readonly source: string;
+  /** Names its tensors where a format of the library does. */
+  readonly reader?: FormatReader;
 }
 
 export interface MergingContext {
@@ -33,21 +51,30 @@ export interface MergingContext {
   /** The merge of a name; undefined after a report. */
   mergeNamed(name: string, at: Span): Declared<"Merge"> | undefined;
   memberNamed(name: string, at: Span): PlacedAdapter | Base | undefined;
+  baseNamed(name: string, at: Span): Base | undefined;
+  checkpoint(path: StringLit, kind: "adapter"): CheckpointHeader | undefined;
+  /** Formats in reach, those of the program first. */
+  readonly formats: readonly Declared<"Format">[];
 }
 
-interface Parts { readonly call: ExprOf<"Call">; readonly callee: ExprOf<"Ref">; readonly members: ExprOf<"Braces">; readonly relative: Expr | undefined }
+interface Parts {
+  readonly call: ExprOf<"Call">; readonly callee: ExprOf<"Ref">; readonly members: ExprOf<"Braces">;
+  readonly relative?: Expr; readonly sites?: Expr; readonly from?: StringLit;
+}
 
 /** Is this expression a merge? */
 export function mergeParts(value: Expr): Parts | undefined {
-  let at = value, relative: Expr | undefined;
-  while (at.kind === "RelativeTo" || at.kind === "Parenthesized") {
+  let at = value, relative: Expr | undefined, sites: Expr | undefined, from: StringLit | undefined, members: Expr | undefined;
+  for (;;) {
     if (at.kind === "RelativeTo") (relative ??= at.base), (at = at.what);
-    else at = at.of;
+    else if (at.kind === "On" && !at.reading) (sites ??= at.sites), (at = at.what);
+    else if (at.kind === "From" && !at.as) (from ??= at.path), (at = at.what);
+    else if (at.kind === "Of") (members ??= at.members), (at = at.what);
+    else if (at.kind === "Parenthesized") at = at.of;
+    else break;
   }
-  if (at.kind !== "Of" || at.members.kind !== "Braces") return undefined;
-  let what = at.what;
-  if (what.kind === "RelativeTo") (relative ??= what.base), (what = what.what);
-  return what.kind === "Call" && what.callee.kind === "Ref" ? { call: what, callee: what.callee, members: at.members, relative } : undefined;
+  if (members?.kind !== "Braces" || at.kind !== "Call" || at.callee.kind !== "Ref") return undefined;
+  return { call: at, callee: at.callee, members, ...(relative ? { relative } : {}), ...(sites ? { sites } : {}), ...(from ? { from } : {}) };
 }
 
 /** The merge that an expression describes, with members of one kind; undefined after a report. */
@@ -55,7 +82,9 @@ export function mergeOf<K extends "adapter" | "base">(name: string, kind: K, par
   const merge = c.mergeNamed(parts.callee.name, parts.callee.span);
   const members = parts.members.entries.map((e) => memberOf(e, kind, c));
   const relative = parts.relative && relativeOf(parts.relative, c);
-  if (!merge || members.some((m) => m === undefined) || (parts.relative && !relative)) return undefined;
+  const only = parts.sites && sitesOf(parts.sites, c);
+  const header = parts.from && c.checkpoint(parts.from, "adapter");
+  if (!merge || members.some((m) => m === undefined) || (parts.relative && !relative) || (parts.sites && !only) || (parts.from && !header)) return undefined;
   const found = members as MergeMember<PlacedAdapter | Base>[];
   const twice = found.find((m, i) => found.some((o, j) => j < i && o.of === m.of));
   if (twice || found.length === 0) {
@@ -67,7 +96,8 @@ export function mergeOf<K extends "adapter" | "base">(name: string, kind: K, par
   const given = parts.call.args.map((a): GivenArgument => ({ ...(a.name ? { name: a.name } : {}), value: sample(a.value, c), span: a.span }));
   if (given.some((g) => g.value.kind === "poison") || !matchArguments(declaration.name.text, declaration.params, given, declaration.name.span, c.diagnostics)) return undefined;
   return {
-    name, merge, span, members: found as never, ...(relative ? { relative } : {}),
+    name, merge, span, members: found as never, ...(relative ? { relative } : {}), ...(only ? { only } : {}),
+    ...(parts.from && header ? { file: fileOf(name, declaration.name.text, parts.from, header, c) } : {}),
     arguments: (place, present) => {
       const out = new Map<string, Value>();
       for (const [i, a] of parts.call.args.entries()) {
@@ -105,6 +135,18 @@ function relativeOf(e: Expr, c: MergingContext): Base | undefined {
   const of = c.memberNamed(e.name, e.span);
   if (of && "sites" in of) c.diagnostics.report("A0108", { at: e.span, name: e.name, expected: "base", found: "adapter" });
   return of && !("sites" in of) ? of : undefined;
+}
+
+/** Paths of the selected modules and of all that lies in them; undefined after a report. */
+function sitesOf(e: Expr, c: MergingContext): ReadonlySet<string> | undefined {
+  const found = select(e, { baseNamed: (n, at) => c.baseNamed(n, at), valueOf: (x) => c.evaluate(x), diagnostics: c.diagnostics });
+  return found && new Set(found.sites.flatMap((s) => modulesOf(s.module).map((m: ModuleInstance) => m.key)));
+}
+
+function fileOf(name: string, merge: string, path: StringLit, header: CheckpointHeader, c: MergingContext): MergeFile {
+  const all = c.formats.map((f) => f.declaration);
+  const format = c.formats.find((f) => f.declaration.target.text === merge && new FormatReader(f.declaration, all).bare);
+  return { header, path, name, source: `${name}.parameters`, ...(format ? { reader: new FormatReader(format.declaration, all).reading(header.tensors) } : {}) };
 }
 
 const isBy = (e: Expr): e is ExprOf<"Call"> => e.kind === "Call" && e.callee.kind === "Ref" && (e.callee.name === "by_layer" || e.callee.name === "by_name");

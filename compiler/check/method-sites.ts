@@ -39,6 +39,8 @@ export interface PlacedRead { readonly name: string; readonly module: ModuleInst
 export type PlacedParam =
   | { readonly kind: "tensor"; readonly tensor: string; readonly dims: readonly WDim[]; readonly header: TensorHeader; readonly whole: boolean; readonly because: Span }
   | { readonly kind: "module"; readonly module: ModuleInstance; readonly headers: ReadonlyMap<ParamInstance, TensorHeader> }
+  /** Made of the same parameter of other adapters. */
+  | { readonly kind: "made"; readonly param: ParamInstance }
   /** Made of the parameters of other adapters: a part of what their merge yields here. */
   | { readonly kind: "merged"; readonly merge: MergeDefinition<PlacedAdapter>; readonly part: "change" | "up" | "down" | "shift" }
   /** Made by a generator: one of the parameters that it sets at this site. */
@@ -172,3 +174,4 @@ export function withDefaults(params: readonly Param[], args: ReadonlyMap<string,
   }
   return out;
 }
+

@@ -12,7 +12,7 @@ import type { Scope } from "./scope.ts";
 
 /** Names that some declarations know without binding them. */
 const given: Partial<Record<Declaration["kind"], readonly string[]>> = {
-  Merge: ["inner", "Fraction", "Float", "Int", "Bool"],
+  Merge: ["inner", "place", "places", "Fraction", "Float", "Int", "Bool"],
   Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model", "request"],
   GeneratorDecl: ["layer", "request"], RouterDecl: ["request", "real", "sites", "weights"],
 };

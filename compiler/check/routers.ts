@@ -46,7 +46,7 @@ export interface Router {
 }
 
 /** A parameter of a router: what a file holds. */
-export type RouterParam = Exclude<PlacedParam, { readonly kind: "merged" | "generated" }>;
+export type RouterParam = Exclude<PlacedParam, { readonly kind: "merged" | "generated" | "made" }>;
 
 /** A router at one place; `module` is the root of the base where it decides once. */
 export interface RouterPlace {

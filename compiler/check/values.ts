@@ -11,7 +11,7 @@ import { constantOf, type Dim } from "../../ir/dim.ts";
 import type { DType, NodeId, StorageType } from "../../ir/graph.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Generation } from "./generators.ts";
-import type { MergeDefinition } from "./merging.ts";
+import type { MergeTable } from "./merge-table.ts";
 import type { Scope } from "./scope.ts";
 
 /** A dim with the place that set it. */
@@ -105,8 +105,8 @@ export interface ParamInstance {
   readonly storage?: StorageType;
   /** Name of the base or adapter whose files hold it: the `source` of the graph's param node. */
   readonly source: string;
-  /** Set when it is made of the parameters of other bases. */
-  readonly merged?: MergeDefinition<Base>;
+  /** Set when it is made of parameters of other bases or adapters. */
+  readonly merged?: { readonly table: MergeTable; readonly place: number };
   /** Set when a generator makes it. */
   readonly generated?: { readonly generation: Generation; readonly part: string };
 }

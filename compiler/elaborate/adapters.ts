@@ -245,13 +245,13 @@ export class AdapterPlacement implements Placement {
   }
 
   private placedParam(source: string, p: Exclude<PlacedParam, { kind: "merged" | "generated" }>): Value {
-    return fileParam(this.elaborator.builder, source, p);
+    return p.kind === "made" ? this.elaborator.paramTensor(p.param) : fileParam(this.elaborator.builder, source, p);
   }
 
   /** What a merge of adapters changes of a module's map; undefined after a report. */
   merged(definition: MergeDefinition<PlacedAdapter>, module: ModuleInstance): MergedChange | undefined {
     const key = `${definition.name} ${module.key}`;
-    if (!this.changes.has(key)) this.changes.set(key, mergedChange(definition, module, this.elaborator, (adapter) => this.changeOf(adapter, module)));
+    if (!this.changes.has(key)) this.changes.set(key, mergedChange(definition, module, this.elaborator, (adapter, place) => this.changeOf(adapter, place)));
     return this.changes.get(key);
   }
 

@@ -7,6 +7,7 @@ import { seededPermutation } from "./permutation.ts";
 import { unaryMeaning } from "../../ir/meaning.ts";
 import { streamKey } from "../../ir/philox.ts";
 import { sumOfMembers } from "./members.ts";
+import { normalQuantile } from "./normal.ts";
 import { asNode, binary, dimOf, made, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
@@ -68,6 +69,10 @@ const known = (v: Value): number => {
   return v.value;
 };
 const list = (v: Value): readonly Value[] => {
+  if (v.kind === "range" && v.to !== undefined) {
+    const from = v.from ?? 0;
+    return Array.from({ length: Math.max(0, v.to - from + (v.inclusive ? 1 : 0)) }, (_, i) => int(from + i, v.because));
+  }
   if (v.kind !== "list" && v.kind !== "members") throw new Fault("list", v);
   return v.items;
 };
@@ -142,7 +147,8 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   cos: elementwise("cos", Math.cos),
   tanh: elementwise("tanh", Math.tanh),
   sigmoid: elementwise("sigmoid", (x) => 1 / (1 + Math.exp(-x))),
-  erf: ([x], at, c) => made(c, at, () => c.builder.erf(tensor(x).node), [tensor(x)]),
+  erf: ([x], at, c) => (x?.kind === "int" || x?.kind === "float" ? float(unaryMeaning.erf(x.value), at) : made(c, at, () => c.builder.erf(tensor(x).node), [tensor(x)])),
+  normal_quantile: ([p], at) => float(normalQuantile(known(p!)), at),
   abs: elementwise("abs", Math.abs),
   floor: elementwise("floor", Math.floor),
   maximum: twoSided("max"),

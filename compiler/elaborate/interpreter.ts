@@ -25,6 +25,7 @@ import { binary, fromJson, joined, moduleValue, sizeQuestion, unary } from "./op
 import { Generations } from "./generated.ts";
 import { fieldOf, indexed } from "./indexing.ts";
 import { bindNames, Lets } from "./lets.ts";
+import { ofNumbers } from "./memo.ts";
 import { MergeState } from "./merge-state.ts";
 import { mergedParam } from "./merged-base.ts";
 import { unify } from "./shapes.ts";
@@ -82,9 +83,10 @@ export class Interpreter implements Elaborator, BuiltinContext {
     const override = this.overrides?.get(param);
     if (override) return override;
     if (param.generated) return this.generations.part(param.generated.generation, param.generated.part, this) as TensorVal;
-    if (param.merged) return mergedParam(param.merged, param, this) as TensorVal;
-    const node = this.builder.param({ source: param.source, tensor: param.tensor, storage: param.storage ?? "f32", shape: param.dims.map((d) => d.dim) });
-    return { kind: "tensor", node, dtype: "f32", dims: param.dims, because: param.because, param };
+    if (param.merged) return mergedParam(param.merged, param.because, this) as TensorVal;
+    const dtype = param.dtype === "i32" ? "i32" : "f32";
+    const node = this.builder.param({ source: param.source, tensor: param.tensor, storage: param.storage ?? "f32", dtype, shape: param.dims.map((d) => d.dim) });
+    return { kind: "tensor", node, dtype, dims: param.dims, because: param.because, param };
   }
 
   // ---------------------------------------------------------------- expressions
@@ -240,10 +242,8 @@ export class Interpreter implements Elaborator, BuiltinContext {
       const run = builtins[declaration.name.text];
       return run ? callBuiltin(run, values, at, this) : this.notYet(at, `\`${declaration.name.text}\``);
     }
-    return this.deeper(at, () => {
-      if (declaration.value) return this.evaluate(declaration.value, inner);
-      return this.bodyResult(declaration.body!, inner, declaration.name.span, `\`${declaration.name.text}\``);
-    });
+    return ofNumbers(declaration, values, () => this.deeper(at, () =>
+      declaration.value ? this.evaluate(declaration.value, inner) : this.bodyResult(declaration.body!, inner, declaration.name.span, `\`${declaration.name.text}\``)));
   }
 
   /** What a body sets as its `result`. */
@@ -392,10 +392,10 @@ export class Interpreter implements Elaborator, BuiltinContext {
         }
         return;
       }
+      case "ParamStmt": return this.merging.place ? undefined : void this.notYet(s.span, "this statement");
       case "RequireStmt": return void this.requirement(s, scope, this.merging.place ?? s.span);
       case "ClauseStmt": return this.port(s, scope);
-      default:
-        this.diagnostics.report("A0109", { at: s.span, what: "this statement" });
+      default: return void this.notYet(s.span, "this statement");
     }
   }
 

@@ -1,32 +1,42 @@
-/** A tensor of a merged base, as nodes made of the members' tensors of the same name. */
-import { layerOf, placeIn, stacksOf } from "../../formats/layer-names.ts";
-import type { MergeDefinition } from "../check/merging.ts";
-import { modulesOf, type Base, type ParamInstance, type TensorVal, type Value } from "../check/values.ts";
-import { runMerge, type MergeRunner } from "./merge.ts";
+/** A merged tensor, as nodes made of the members' tensors at its place. */
+import type { MergeTable, TablePlace } from "../check/merge-table.ts";
+import type { ParamInstance, TensorVal, Value } from "../check/values.ts";
+import { runMerge, type MergeRunner, type MergeSpot } from "./merge.ts";
 import { binary, tensorOf } from "./operators.ts";
 
-const known = new WeakMap<Base, ReadonlyMap<string, ParamInstance>>();
+export type ParamRunner = MergeRunner & { paramTensor(param: ParamInstance): TensorVal };
 
-/** Parameters of a base by the names in its files. */
-export function paramsByTensor(base: Base): ReadonlyMap<string, ParamInstance> {
-  let found = known.get(base);
-  if (!found) known.set(base, (found = new Map(modulesOf(base.root).flatMap((m) => [...m.params.values()].map((p) => [p.tensor, p] as const)))));
-  return found;
-}
+const spots = new WeakMap<ParamRunner, WeakMap<MergeTable, readonly MergeSpot[]>>();
 
-/** The merged value of a parameter; `poison` after a report. */
-export function mergedParam(definition: MergeDefinition<Base>, param: ParamInstance, interpreter: MergeRunner & { paramTensor(param: ParamInstance): TensorVal }): Value {
-  const { span: at, merge, relative, members } = definition, name = param.tensor;
-  const layer = layerOf(name), stacks = layer && stacksOf(paramsByTensor(members[0]!.of).keys());
-  const args = definition.arguments({ name, ...(layer ? { layer: placeIn(layer.index, stacks!.get(layer.stack)!) } : {}) }, members.map((m) => m.name));
+/** The merged value at a place of a table; `poison` after a report. */
+export function mergedParam({ table, place: index }: NonNullable<ParamInstance["merged"]>, because: ParamInstance["because"], interpreter: ParamRunner): Value {
+  const { definition } = table, { span: at, merge, members } = definition, place = table.places[index]!;
+  const args = definition.arguments(place, place.present.map((i) => members[i]!.name));
   if (!args) return { kind: "poison", because: at };
-  const of = (b: Base): TensorVal => interpreter.paramTensor(paramsByTensor(b).get(name)!);
-  const base = relative && of(relative);
-  const minus = (t: TensorVal): TensorVal => (base ? (binary("-", t, base, at, interpreter) as TensorVal) : t);
-  const merged = runMerge({ merge, args, at, stream: `${definition.name} ${name}`, weights: members.map((m) => m.weight), members: members.map((m) => minus(of(m.of))) }, interpreter);
+  let own = spots.get(interpreter);
+  if (!own) spots.set(interpreter, (own = new WeakMap()));
+  let all = own.get(table);
+  if (!all) own.set(table, (all = table.places.map((p) => spotOf(p, table, interpreter))));
+  const merged = runMerge({
+    merge, args, at, stream: `${definition.name} ${place.name}`, weights: place.present.map((i) => members[i]!.weight), spots: all, index, ...(definition.file ? { file: definition.file } : {}),
+  }, interpreter);
   if (merged.kind !== "tensor") {
     if (merged.kind !== "poison") interpreter.diagnostics.report("A0204", { at, expected: "tensor", found: merged.kind });
     return { kind: "poison", because: at };
   }
-  return tensorOf(interpreter.builder, base ? interpreter.builder.add(base.node, merged.node) : merged.node, param.because);
+  const base = place.relative && interpreter.paramTensor(place.relative);
+  return tensorOf(interpreter.builder, base ? interpreter.builder.add(base.node, merged.node) : merged.node, because);
+}
+
+function spotOf(place: TablePlace, { definition: { span: at } }: MergeTable, interpreter: ParamRunner): MergeSpot {
+  return {
+    ...place, dims: place.members[0]!.dims,
+    members: () => {
+      const base = place.relative && interpreter.paramTensor(place.relative);
+      return place.members.map((m) => {
+        const own = interpreter.paramTensor(m);
+        return base ? (binary("-", own, base, at, interpreter) as TensorVal) : own;
+      });
+    },
+  };
 }

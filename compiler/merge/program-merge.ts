@@ -5,7 +5,7 @@ import { modulesOf, type Base } from "../check/values.ts";
 import type { MergeDefinition } from "../check/merging.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { Interpreter } from "../elaborate/interpreter.ts";
-import { paramsByTensor } from "../elaborate/merged-base.ts";
+import { paramsByTensor } from "../check/merge-table.ts";
 import { checkProgram } from "../program.ts";
 import { adapterMerge, planAdapterMerge } from "./adapter-plan.ts";
 import { finalPlan, type Input } from "./checkpoint-plan.ts";
@@ -13,7 +13,7 @@ import { copiedTensor, finished } from "./tensor-recipe.ts";
 
 /** The merge a base is made by. */
 function definitionOf(base: Base): MergeDefinition<Base> | undefined {
-  return modulesOf(base.root).flatMap((m) => [...m.params.values()]).find((p) => p.merged)?.merged;
+  return modulesOf(base.root).flatMap((m) => [...m.params.values()]).find((p) => p.merged)?.merged?.table.definition as MergeDefinition<Base> | undefined;
 }
 
 /** The plan for the base or adapter `name` of a program; undefined after a report. */
@@ -49,5 +49,7 @@ export async function planProgramMerge(entry: string, name: string, host: Host, 
   }
   const inputs = program.bases.filter((b) => !definitionOf(b)).map((b): Input => ({ name: b.name, header: b.header, at: b.because }));
   const donor = inputs.find((i) => i.name === first.name) ?? { name: first.name, header: first.header, at: first.because };
-  return finalPlan({ method: definition.merge.declaration.name.text, tensors, inputs, donor });
+  const plan = finalPlan({ method: definition.merge.declaration.name.text, tensors, inputs, donor });
+  const files = [...program.files].map(([source, { location }]) => [source, { path: location, kind: "adapter" as const }] as const);
+  return { ...plan, sources: { ...plan.sources, ...Object.fromEntries(files) } };
 }

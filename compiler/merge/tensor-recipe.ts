@@ -7,7 +7,7 @@ import type { Span } from "../base/source.ts";
 import type { Declared, TensorVal, Value } from "../check/values.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { Interpreter } from "../elaborate/interpreter.ts";
-import { runMerge } from "../elaborate/merge.ts";
+import { runMerge, soleSpot } from "../elaborate/merge.ts";
 import { tensorOf } from "../elaborate/operators.ts";
 
 /** A tensor of a member, and how it is brought to the common shape. */
@@ -43,7 +43,7 @@ export function mergedTensor(spec: TensorSpec, diagnostics: Diagnostics): Merged
     const node = memberNode(m, b);
     return tensorOf(b, base === undefined ? node : b.sub(node, base), spec.at);
   };
-  const merged = runMerge({ merge: spec.merge, args: spec.args, members: spec.members.map(from), stream: spec.name, at: spec.at, ...(spec.weights ? { weights: spec.weights } : {}) }, interpreter);
+  const merged = runMerge({ merge: spec.merge, args: spec.args, ...soleSpot(spec.name, spec.members.map(from)), stream: spec.name, at: spec.at, ...(spec.weights ? { weights: spec.weights } : {}) }, interpreter);
   if (merged.kind !== "tensor") {
     if (merged.kind !== "poison") diagnostics.report("A0204", { at: spec.at, expected: "tensor", found: merged.kind });
     return undefined;

@@ -21,15 +21,21 @@ export function goldenCases(): GoldenCase[] {
   return ["golden", "oracle"].flatMap((set) =>
     ["bases", "peft", "adapterhub", "systems"].flatMap((kind) => {
       const at = join(fixtures, set, kind);
-      return existsSync(at) ? readdirSync(at).sort().map((name) => goldenCase(set, kind, name)) : [];
+      return existsSync(at) ? readdirSync(at).sort().flatMap((name) => [goldenCase(set, kind, name), ...variants(kind, name).map((v) => goldenCase(set, kind, name, v))]) : [];
     }),
   );
 }
 
-function goldenCase(set: string, kind: string, name: string): GoldenCase {
+/** Further specs for a case, `<case>.<variant>.adapt`: another way to the same outputs. */
+function variants(kind: string, name: string): readonly string[] {
+  const at = join(import.meta.dirname, kind);
+  return existsSync(at) ? readdirSync(at).filter((f) => f.startsWith(`${name}.`) && f !== `${name}.adapt`).map((f) => f.slice(name.length, -".adapt".length)) : [];
+}
+
+function goldenCase(set: string, kind: string, name: string, variant = ""): GoldenCase {
   const folder = join(fixtures, set, kind, name), bases = join(fixtures, set, "bases");
-  const own = join(import.meta.dirname, kind, `${name}.adapt`);
-  return { name: `${set}/${kind}/${name}`, folder, spec: existsSync(own) ? filled(own, folder, join(fixtures, "golden/bases")) : initialised(kind, folder, bases, name) };
+  const own = join(import.meta.dirname, kind, `${name}${variant}.adapt`);
+  return { name: `${set}/${kind}/${name}${variant}`, folder, spec: existsSync(own) ? filled(own, folder, join(fixtures, "golden/bases")) : initialised(kind, folder, bases, name) };
 }
 
 const filled = (spec: string, folder: string, bases: string): string =>

@@ -6,7 +6,7 @@ import { renderDiagnostics } from "../../compiler/diagnostics/render.ts";
 import { Scope } from "../../compiler/check/scope.ts";
 import type { Declared, TensorVal, Value } from "../../compiler/check/values.ts";
 import { Interpreter } from "../../compiler/elaborate/interpreter.ts";
-import { runMerge } from "../../compiler/elaborate/merge.ts";
+import { runMerge, soleSpot } from "../../compiler/elaborate/merge.ts";
 import { tensorOf } from "../../compiler/elaborate/operators.ts";
 import { standardLibrary } from "../../compiler/library.ts";
 import { parse } from "../../compiler/syntax/build.ts";
@@ -22,7 +22,7 @@ function merged(body: string, args: Readonly<Record<string, unknown>> = {}, para
   if (declaration.kind !== "Merge") return renderDiagnostics(diagnostics.items);
   const members = [[1, -4, 3], [2, 5, -6], [0, 1, 2]].map((d) => tensorOf(b, b.constant(d, "f32", [3]), at) as TensorVal);
   const float = (v: unknown): Value => (Array.isArray(v) ? { kind: "list", items: v.map(float), because: at } : { kind: "float", value: v as number, because: at });
-  const result = runMerge({ merge: { declaration, home } as Declared<"Merge">, members, weights: [1, 0.5, 2].map(float), args: new Map(Object.entries(args).map(([k, v]) => [k, float(v)])), stream: "t", at }, interpreter);
+  const result = runMerge({ merge: { declaration, home } as Declared<"Merge">, ...soleSpot("t", members), weights: [1, 0.5, 2].map(float), args: new Map(Object.entries(args).map(([k, v]) => [k, float(v)])), stream: "t", at }, interpreter);
   if (result.kind !== "tensor") return renderDiagnostics(diagnostics.items).split("\n")[0]!;
   return [...evaluate(b.finish([{ name: "y", node: result.node }]), { inputs: {} }).outputs["y"]!.data];
 }
