@@ -27,6 +27,9 @@ export interface CheckpointHeader {
   readonly listing: readonly string[];
 }
 
+/** What stands for the files of something without tensors of its own. */
+export const noFiles: CheckpointHeader = { path: "", location: "", json: {}, tensors: new Map(), files: [], listing: [] };
+
 /** Why a checkpoint cannot be used. `kind` selects the diagnostic; the rest are its facts. */
 export interface CheckpointProblem {
   readonly problem:

@@ -5,7 +5,7 @@
  * tree must stand in the files with its shape, and every tensor of the files must be a parameter or be ignored.
  */
 import { constantOf } from "../../ir/dim.ts";
-import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts";
+import { noFiles, type CheckpointHeader, type TensorHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { DeclarationOf, StringLit } from "../syntax/ast.ts";
 import { readConfig, type StaticEvaluator } from "./configs.ts";
@@ -34,9 +34,6 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   const stored = checkHeader(root, header, architecture, at, context);
   return stored && { name, header, path: path.value, architecture, config: args.config, root: stored, because: at };
 }
-
-/** What a base without parameters of its own has in place of files. */
-const noFiles: CheckpointHeader = { path: "", location: "", json: {}, tensors: new Map(), files: [], listing: [] };
 
 /**
  * A base whose architecture and arguments stand in the text: `Block(width: 64) from "file"`, or `Both(first, second)` where all

@@ -8,12 +8,13 @@
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Block, Declaration, Expr, Param, Statement, TypeExpr } from "../syntax/ast.ts";
+import { bindsMap } from "./method-binding.ts";
 import type { Scope } from "./scope.ts";
 
 /** Names that some declarations know without binding them. */
 const given: Partial<Record<Declaration["kind"], readonly string[]>> = {
   Merge: ["inner", "place", "places", "Fraction", "Float", "Int", "Bool"],
-  Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model", "request"],
+  Architecture: ["tied", "index", "stored", "P", "ones", "zeros", "arange"], Module: ["tied", "index", "P"], Record: ["file"], Method: ["model", "request", "base"],
   GeneratorDecl: ["layer", "request"], RouterDecl: ["request", "real", "sites", "weights"],
 };
 
@@ -60,6 +61,12 @@ class NameCheck {
     const candidates = [...this.bound, ...this.scope.names()];
     for (const { name, at } of this.read)
       if (!this.bound.has(name) && !this.scope.lookup(name)) this.diagnostics.report("A0105", { at, name, candidates });
+  }
+
+  /** `base y`: of the value that the method writes alone. */
+  private unadapted(of: Expr, method: Extract<Checked, { kind: "Method" }>): void {
+    const { name } = method.on, fits = of.kind === "Ref" && of.name === name.text && !bindsMap(method.on);
+    if (!fits) this.diagnostics.report("A0115", { at: of.span, label: "`base` is of the value that the method writes", body: "`base y` is that value in the base without adapters, where `on y: output of ..` or another port is bound.", other: method.on.span, otherLabel: "bound here" });
   }
 
   /** Keys, and the dims that the method it is for has at its sites. */
@@ -168,7 +175,9 @@ class NameCheck {
         this.expr(e.of);
         for (const i of e.items) this.all(i.kind === "At" ? i.value : undefined, ...i.except);
         return;
-      case "Call": return this.all(e.callee, ...e.args.map((a) => a.value));
+      case "Call":
+        if (e.callee.kind === "Ref" && e.callee.name === "base" && this.declaration.kind === "Method") this.unadapted(e.args[0]?.value ?? e, this.declaration);
+        return this.all(e.callee, ...e.args.map((a) => a.value));
       case "List": case "Join": return this.all(...e.items);
       case "Range": return this.all(e.from, e.to);
       case "Binary": return this.all(e.left, e.right);

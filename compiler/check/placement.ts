@@ -5,7 +5,7 @@
  * `Method(rank: 16) on x.<selector> from "dir"` says them in the text, and what the directory says as well must agree.
  */
 import { adapterConfigFiles, configFileOf, configOf } from "../../formats/adapter-directory.ts";
-import type { CheckpointHeader } from "../../formats/checkpoint.ts";
+import { noFiles, type CheckpointHeader } from "../../formats/checkpoint.ts";
 import { placementFields } from "../../formats/peft.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
@@ -135,6 +135,9 @@ class Placer {
     const given = this.given(call.args, selection.sites[0]?.module);
     const args = given && matchArguments(callee.name, method.declaration.params, given, method.declaration.name.span, this.diagnostics);
     if (!args || !this.required(method, args, call)) return undefined;
+    // A method without parameters needs no files.
+    const bare = !method.declaration.body.statements.some((s) => s.kind === "ParamStmt");
+    if (!parts.from && bare) return this.fromText(method, args, given, call, selection, noFiles, { kind: "String", value: "", span: call.span });
     if (!parts.from) {
       this.diagnostics.report("A0109", { at: call.span, what: "an adapter without weights", help: "say where they are: `from \"./directory\"`" });
       return undefined;

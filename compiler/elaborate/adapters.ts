@@ -103,6 +103,14 @@ export class AdapterPlacement implements Placement {
     return known;
   }
 
+  /** The base without adapters, where an equation reads it (`base y`). */
+  unadapted: AdapterPlacement | undefined;
+
+  /** Does an equation read a value of the base without adapters? */
+  get readsUnadapted(): boolean {
+    return this.adapters.some((a) => a.sites.some((s) => readsBase(s.method.declaration.body)));
+  }
+
   /** Must the rules run again, for an adapter read what came later? */
   unsettled(): boolean {
     return this.ports.unsettled();
@@ -216,6 +224,7 @@ export class AdapterPlacement implements Placement {
       isConst: (node) => this.isConst(node),
       requires: (s, scope, at) => void elaborator.requirement(s, scope, at),
       request, gates: this.gates, tells: (module, name, value) => void this.told(module).set(name, value),
+      unadapted: (module, port, at) => this.unadapted?.valueOf(module, port) ?? { kind: "poison", because: at },
       settled: (module, port, at, reader) => this.ports.read(module, port, at, reader),
       portsOf: (module) => this.ports.namesOf(module),
       partsOf: (module, port) => this.ports.partsOf(module, port),
@@ -300,4 +309,11 @@ export class AdapterPlacement implements Placement {
 function equationFor(statements: readonly Statement[], name: string): Expr | undefined {
   for (const s of statements) if (s.kind === "AssignStmt") for (const [i, t] of s.targets.entries()) if (modelPort(t) === name) return s.values[i] ?? s.values[0];
   return undefined;
+}
+
+/** Does a body call `base`? */
+function readsBase(node: unknown): boolean {
+  if (typeof node !== "object" || node === null) return false;
+  if ("kind" in node && node.kind === "Ref" && "name" in node && node.name === "base") return true;
+  return Object.entries(node).some(([key, v]) => key !== "span" && readsBase(v));
 }

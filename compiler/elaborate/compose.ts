@@ -46,6 +46,8 @@ export interface BodyEvaluator {
   partsOf(module: ModuleInstance, port: string): readonly string[];
   /** A method names a value at a module, `port keep = E`. */
   tells?(module: ModuleInstance, name: string, value: Value): void;
+  /** A port in a run of the base without adapters. */
+  unadapted(module: ModuleInstance, port: string, at: Span): Value;
   /** What the routers decide. */
   readonly gates: Gates;
 }
@@ -137,6 +139,9 @@ export function bindSite(placed: PlacedSite, scope: Scope, evaluator: BodyEvalua
     if (!Array.isArray(child)) scope.set(`${on.name.text}.${name}`, { kind: "module", module: child as ModuleInstance, because: on.span });
   for (const other of evaluator.portsOf(placed.module)) if (other !== placed.port) port(`${on.name.text}.${other}`, placed.module, other, on.span);
 }
+
+/** What `base y` means in an equation. */
+const unadaptedName = "base y";
 
 /** Runs one method's equations over the chain state of a port. */
 export class MethodRun {
@@ -346,6 +351,8 @@ export class MethodRun {
     }
     if (!bindsMap(on)) {
       lazily(name, value);
+      this.scope.set("base", { kind: "lambda", names: [name], body: { kind: "Ref", name: unadaptedName, span: because }, scope: this.scope, because });
+      lazily(unadaptedName, () => this.evaluator.unadapted(this.site.module, this.site.port, because));
       return;
     }
     const state = this.state;

@@ -110,8 +110,14 @@ function runOnce(model: ComposedModel, { builder, diagnostics, request, names, i
   }
   const mask = values[rule.params.findIndex((p) => p.name.text === maskName)];
   const adapted = !place && (model.reads || adaptersOf(model.adapters).length > 0) ? new AdapterPlacement(model.adapters, interpreter, request, mask?.kind === "tensor" ? mask.node : undefined) : undefined;
-  if (adapted?.gates.needsPass && !earlierPass(model, rule.results, interpreter.callWith(root, values, model.span), adapted, interpreter)) return undefined;
-  if (adapted?.gates.needsPass) names.next();
+  if (adapted && (adapted.gates.needsPass || adapted.readsUnadapted)) {
+    // The base alone, for what reads it.
+    const alone = interpreter.placement = new AdapterPlacement({ kind: "none", span: model.span }, interpreter, request);
+    const passed = interpreter.callWith(root, values, model.span);
+    adapted.unadapted = alone;
+    if (adapted.gates.needsPass && !earlierPass(model, rule.results, passed, adapted, interpreter)) return undefined;
+    names.next();
+  }
   const placement = place ? place(interpreter) : adapted;
   if (placement) interpreter.placement = placement;
   let result = interpreter.callWith(root, values, model.span);

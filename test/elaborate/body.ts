@@ -33,6 +33,10 @@ export class Bench implements BodyEvaluator {
     this.site = { module: this.module, port: "output", input: x, value: b.linear(x, W, c), replaced: () => undefined, map: () => ({ weight: W, bias: c }) };
   }
 
+  unadapted(): Value {
+    return this.tensor(this.site.value, here);
+  }
+
   /** An adapter of one method on the site; tensors by parameter, row by row. */
   adapter(name: string, source: string, tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: readonly number[] }>>, args: Readonly<Record<string, number | boolean>> = {}): PlacedAdapter {
     const parsed = parse({ name: "m.adapt", text: `edition 2026\n${source}` });
