@@ -218,7 +218,10 @@ export class MethodRun {
     });
     if (!effect) return;
     const before = this.state;
-    const delta = once(() => this.node(e));
+    // The matrix may be asked for when the map has changed: what it reads is the map as it is here.
+    const scope = this.scope.child();
+    this.bindPorts(scope);
+    const delta = once(() => this.node(e, scope));
     this.state = {
       ...before,
       value: plus(before.value, effect),
@@ -339,14 +342,15 @@ export class MethodRun {
   }
 
   /** Names of the bound site, at their current values. */
-  private bindPorts(): void {
+  private bindPorts(scope = this.scope): void {
     const { on } = this.placed.method.declaration;
     const name = on.name.text, because = on.span;
     const { builder: b, diagnostics } = this.evaluator;
-    const lazily = (of: string, make: () => Value): void => this.scope.set(of, { kind: "lazy", because, force: make });
-    const value = (): Value => this.evaluator.tensor(total(b, this.state.value, (n) => this.evaluator.isConst(n), this.site.value), because);
+    const lazily = (of: string, make: () => Value): void => scope.set(of, { kind: "lazy", because, force: make });
+    const { state } = this;
+    const value = (): Value => this.evaluator.tensor(total(b, state.value, (n) => this.evaluator.isConst(n), this.site.value), because);
     if (bindsParams(on)) {
-      for (const [param] of this.site.module.params) lazily(`${name}.${param}`, () => this.state.stored?.get(param) ?? this.site.params?.of(param) ?? { kind: "none", because });
+      for (const [param] of this.site.module.params) lazily(`${name}.${param}`, () => state.stored?.get(param) ?? this.site.params?.of(param) ?? { kind: "none", because });
       return;
     }
     if (!bindsMap(on)) {
@@ -355,7 +359,6 @@ export class MethodRun {
       lazily(unadaptedName, () => this.evaluator.unadapted(this.site.module, this.site.port, because));
       return;
     }
-    const state = this.state;
     const weight = (): Value => {
       const w = state.map?.weight();
       if (w) return this.evaluator.tensor(total(b, w, () => true, [...w.keys()][0] ?? this.site.value), because);
@@ -372,12 +375,12 @@ export class MethodRun {
     lazily(`${name}.out`, value);
   }
 
-  private evaluate(e: Expr): Value {
-    return this.evaluator.evaluate(e, this.scope);
+  private evaluate(e: Expr, scope = this.scope): Value {
+    return this.evaluator.evaluate(e, scope);
   }
 
-  private node(e: Expr): NodeId | undefined {
-    const v = this.evaluate(e);
+  private node(e: Expr, scope = this.scope): NodeId | undefined {
+    const v = this.evaluate(e, scope);
     if (v.kind === "tensor") return v.node;
     if (v.kind === "int" || v.kind === "float") return this.evaluator.builder.scalar(v.value);
     if (v.kind !== "poison") this.evaluator.diagnostics.report("A0204", { at: e.span, expected: "tensor", found: describe(v) });
