@@ -44,7 +44,8 @@ export model m = smol with ${model}
 
 test("bottleneck, gain, shift and a map replaced by its normalised change", async () => {
   const checked = await elaborateText(program("0.5 * neck + gain then norm then shift"));
-  expect(checked.messages).toBe("");
+  // The gain and the norm change one map, and the other order is another model.
+  expect(new Set(checked.messages.match(/A\d{4}\]/g))).toEqual(new Set(["A0313]"]));
   expect(distance(logitsOf(checked, dir), dir)).toBeLessThan(1e-5);
 });
 
