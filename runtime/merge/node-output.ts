@@ -23,7 +23,7 @@ export class DirectoryOutput implements MergeOutput {
     mkdirSync(parent, { recursive: true });
     // What runs that were killed have left.
     for (const old of readdirSync(parent)) {
-      const found = old.startsWith(`.${name}.`) && /\.(\d+)\.part$/.exec(old);
+      const found = old.startsWith(`.${name}.`) && /\.(\d+)\.part(\.old)?$/.exec(old);
       if (found && !alive(Number(found[1]))) rmSync(join(parent, old), { recursive: true, force: true });
     }
     const free = statfsSync(parent), room = free.bavail * free.bsize;
@@ -49,7 +49,13 @@ export class DirectoryOutput implements MergeOutput {
   }
 
   async #all(file: FileHandle, bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, bytes.byteLength - at)).bytesWritten;
+    try {
+      for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, bytes.byteLength - at)).bytesWritten;
+    } catch (e) {
+      const code = e instanceof Error && "code" in e ? String(e.code) : "";
+      const reason = code === "ENOSPC" || code === "EDQUOT" ? "the disk is full" : e instanceof Error ? e.message : String(e);
+      throw new RuntimeFailure("A0716", { what: `\`${this.#target}\` cannot be written`, reason }, { cause: e });
+    }
   }
 
   async finish(): Promise<void> {
