@@ -8,7 +8,7 @@ import { Diagnostics } from "../../compiler/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../compiler/diagnostics/render.ts";
 import type { Declared, TensorVal, Value } from "../../compiler/check/values.ts";
 import { Interpreter } from "../../compiler/elaborate/interpreter.ts";
-import { runMerge } from "../../compiler/elaborate/merge.ts";
+import { runMerge, soleSpot } from "../../compiler/elaborate/merge.ts";
 import { tensorOf } from "../../compiler/elaborate/operators.ts";
 import { standardLibrary } from "../../compiler/library.ts";
 import { writeHeader } from "../../formats/safetensors.ts";
@@ -28,8 +28,8 @@ function merged(file: string, name: string, members: readonly (readonly number[]
   const merge = declared(file, name), at = merge.declaration.span, diagnostics = new Diagnostics(), interpreter = new Interpreter(diagnostics), b = interpreter.builder;
   const number = (value: number): Value => ({ kind: Number.isInteger(value) ? "int" : "float", value, because: at });
   const result = runMerge({
-    merge, at, stream, weights: weights.map(number), args: new Map(Object.entries(args).map(([k, v]) => [k, number(v)])),
-    members: members.map((m) => tensorOf(b, b.constant([...m], "f32", [m.length / 3, 3]), at) as TensorVal), inner: 0,
+    merge, at, stream, ...soleSpot("t", members.map((m) => tensorOf(b, b.constant([...m], "f32", [m.length / 3, 3]), at) as TensorVal)), weights: weights.map(number), args: new Map(Object.entries(args).map(([k, v]) => [k, number(v)])),
+    inner: 0,
   }, interpreter);
   if (result.kind !== "tensor") throw new Error(renderDiagnostics(diagnostics.items));
   const graph = b.finish([{ name: "y", node: result.node }]);
