@@ -51,9 +51,10 @@ export async function switching(): Promise<void> {
     first.push(await call(tenants[i % tenants.length]!));
     second.push(await call(tenants[i % tenants.length]!));
   }
-  const middle = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1]!;
-  const cost = middle(first.map((t, i) => t - second[i]!));
-  console.log(`one token with one of eight resident adapters, ${pairs} pairs of calls: ${middle(first).toFixed(3)} ms after another adapter, ${middle(second).toFixed(3)} ms after the same`);
-  report("switching a resident adapter", ["cost", cost], ["limit", 0.1], "ms", { atMost: 1 });
+  // What else the machine does only adds to a call, so the lower quarter tells them apart better than the middle.
+  const quarter = (list: readonly number[]): number => [...list].sort((x, y) => x - y)[list.length >> 2]!;
+  const [other, same] = [quarter(first), quarter(second)];
+  console.log(`one token with one of eight resident adapters, lower quartiles of ${pairs} calls each: ${other.toFixed(3)} ms after another adapter, ${same.toFixed(3)} ms after the same`);
+  report("switching a resident adapter", ["cost", Math.max(0, other - same)], ["limit", 0.1], "ms", { atMost: 1 });
   session.dispose();
 }
