@@ -134,6 +134,9 @@ function softmax(e: Emitter, node: Extract<Node, { op: "softmax" }>, index: read
 /** `value`, or `other` where the largest score of a row is hidden. */
 export const unlessHidden = (top: Expr, value: Expr, other: Expr): Expr => select(lt(float(hiddenScore), top), value, other);
 
+/** The logarithm of a row's sum of exponentials from its largest score and the sum without it; of a row that sees nothing the lowest score. */
+export const logSumOf = (top: Expr, sum: Expr): Expr => unlessHidden(top, add(top, un("log", sum)), float(-3e38));
+
 function cumsum(e: Emitter, node: Extract<Node, { op: "cumsum" }>, index: readonly Expr[]): Expr {
   const acc = e.mutable("acc", identity("sum", scalarOf(node.type.dtype) as "f32" | "i32"));
   e.loop("k", add(index[node.axis]!, int(1)), (i) => e.set(acc, add(acc, e.resolve(node.inputs[0]!, withAxis(index, node.axis, i)))), {

@@ -16,7 +16,7 @@ import { isState } from "../../ir/ops.ts";
 import { analyse, furthest, isElementwise, isMovement, lightLimit, shapeIs, type Analysis } from "./analysis.ts";
 import { Ancestors } from "./ancestors.ts";
 import { bindingLimit, cutsOf } from "./bindings.ts";
-import { dotRoles, matchAttention, matchRows, type Attention, type Roles } from "./patterns.ts";
+import { dotRoles, matchAttentions, matchRows, type Attention, type Roles } from "./patterns.ts";
 import type { DotGroup, Region } from "./regions.ts";
 
 /** A region being made. */
@@ -94,11 +94,7 @@ class Fusion {
   }
 
   private attention(): void {
-    for (const n of this.graph.nodes) {
-      if (n.op !== "softmax" || this.owner[n.id]! >= 0) continue;
-      const match = matchAttention(this.a, n as Extract<Node, { op: "softmax" }>);
-      if (match && match.nodes.every((id) => this.owner[id]! < 0)) this.add({ kind: "attention", match, nodes: new Set(match.nodes) });
-    }
+    for (const match of matchAttentions(this.a)) this.add({ kind: "attention", match, nodes: new Set(match.nodes) });
   }
 
   private rows(): void {
@@ -313,8 +309,8 @@ class Fusion {
       case "map": return { ...common, kind: "map" };
       case "row": return { ...common, kind: "row", rows: d.rows, width: d.width };
       case "attention": {
-        const { query, key, value, product, softmax, result } = d.match;
-        return { ...common, kind: "attention", query, key, value, product, softmax, result };
+        const { query, key, value, product, softmax, result, output, logSum } = d.match;
+        return { ...common, kind: "attention", query, key, value, product, softmax, result, output, ...(logSum === undefined ? {} : { logSum }) };
       }
       case "dot": {
         const shape = this.node(d.lhs).type.shape;

@@ -8,16 +8,31 @@ import { furthest, isElementwise, shapeIs, type Analysis } from "./analysis.ts";
 export interface Attention {
   readonly query: NodeId; readonly key: NodeId; readonly value: NodeId;
   readonly product: NodeId; readonly softmax: NodeId; readonly result: NodeId;
-  /** Nodes from the product to the stored value: `result` followed by permutes and reshapes. */
+  /** The product and what is elementwise in it up to the softmax: attentions of the same scores make them again. */
+  readonly scores: readonly NodeId[];
+  /** The logarithm of each row's sum of exponentials, where something reads it beside the result. */
+  readonly logSum?: NodeId;
+  /** Nodes from the product to the stored values: `result` followed by permutes and reshapes. */
   readonly nodes: readonly NodeId[];
   readonly output: NodeId;
+}
+
+/** All attentions of a graph. What is in their scores is read by attentions alone. */
+export function matchAttentions(a: Analysis): readonly Attention[] {
+  let found = a.graph.nodes.flatMap((n) => (n.op === "softmax" ? (matchAttention(a, n) ?? []) : []));
+  for (;;) {
+    const all = new Set(found.flatMap((m) => m.nodes));
+    const kept = found.filter((m) => m.scores.every((id) => !a.isOutput[id] && a.users[id]!.every((u) => all.has(u))));
+    if (kept.length === found.length) return found;
+    found = kept;
+  }
 }
 
 /**
  * softmax(score) . v where the score is elementwise in one product of two computed values. Any batch axes, any number
  * of query axes (rows, groups), one key axis: it is the last of the product, the softmax axis, and contracted with v.
  */
-export function matchAttention(a: Analysis, softmax: NodeOf<"softmax">): Attention | undefined {
+function matchAttention(a: Analysis, softmax: NodeOf<"softmax">): Attention | undefined {
   const nodes = a.graph.nodes;
   const rank = softmax.type.shape.length;
   if (a.consts[softmax.id] || softmax.axis !== rank - 1) return undefined;
@@ -29,6 +44,7 @@ export function matchAttention(a: Analysis, softmax: NodeOf<"softmax">): Attenti
   const free = (side: 0 | 1, id: NodeId): number => nodes[id]!.type.shape.length - batch - 1;
   if (product.contract.length !== 1 || free(1, key) !== 1) return undefined;
 
+  const sums = logSumOf(a, softmax.inputs[0]!);
   const [reader, ...others] = a.users[softmax.id]!;
   if (reader === undefined || others.length || a.isOutput[softmax.id]) return undefined;
   const result = nodes[reader]!;
@@ -45,9 +61,33 @@ export function matchAttention(a: Analysis, softmax: NodeOf<"softmax">): Attenti
     chain.push((id = next.id));
   }
   return {
-    query, key, value, product: product.id, softmax: softmax.id, result: result.id,
-    nodes: [...score.nodes, softmax.id, ...chain].sort((x, y) => x - y), output: chain.at(-1)!,
+    query, key, value, product: product.id, softmax: softmax.id, result: result.id, scores: score.nodes,
+    nodes: [...score.nodes, softmax.id, ...chain, ...(sums?.nodes ?? [])].sort((x, y) => x - y), output: chain.at(-1)!,
+    ...(sums ? { logSum: sums.node } : {}),
   };
+}
+
+/** `max(x) + log(sum(exp(x - max(x))))` over the last axis of scores, and its nodes. */
+function logSumOf(a: Analysis, x: NodeId): { readonly node: NodeId; readonly nodes: readonly NodeId[] } | undefined {
+  const nodes = a.graph.nodes, axis = nodes[x]!.type.shape.length - 1;
+  const reduces = (n: Node | undefined, kind: "max" | "sum"): boolean => n?.op === "reduce" && n.kind === kind && n.axes.length === 1 && n.axes[0] === axis;
+  const only = (id: NodeId): Node | undefined => (a.users[id]!.length === 1 && !a.isOutput[id] ? nodes[a.users[id]![0]!] : undefined);
+  const largest = a.users[x]!.map((u) => nodes[u]!).find((n) => reduces(n, "max"));
+  if (!largest || a.isOutput[largest.id]) return undefined;
+  const kept = largest.type.shape;
+  const spread = a.users[largest.id]!.map((u) => nodes[u]!).find((n) => n.op === "broadcast" && shapeIs(n, nodes[x]!.type.shape));
+  const apart = spread && only(spread.id), power = apart && only(apart.id), sum = power && only(power.id);
+  if (apart?.op !== "sub" || apart.inputs[0] !== x || power?.op !== "exp" || !sum || !reduces(sum, "sum")) return undefined;
+  // Both rows may have a last axis of one.
+  const shaped = (n: Node): readonly Node[] => { const u = only(n.id); return u?.op === "reshape" && shapeIs(u, [...kept, dim.one]) ? [n, u] : [n]; };
+  const sums = shaped(sum), log = only(sums.at(-1)!.id);
+  const tops = a.users[largest.id]!.map((u) => nodes[u]!).filter((n) => n.id !== spread!.id);
+  const top = sums.length > 1 ? tops.find((n) => n.op === "reshape" && shapeIs(n, [...kept, dim.one])) : largest;
+  const total = log?.op === "log" ? only(log.id) : undefined;
+  if (!top || total?.op !== "add" || !total.inputs.includes(top.id) || !total.inputs.includes(log!.id)) return undefined;
+  const inside = [largest, spread!, apart, power, ...sums, log!, top, total].map((n) => n.id), all = new Set([...inside, ...a.users[total.id]!]);
+  if (![largest.id, top.id].every((id) => !a.isOutput[id] && a.users[id]!.every((u) => all.has(u)))) return undefined;
+  return { node: total.id, nodes: [...new Set(inside)] };
 }
 
 /** The one product under a softmax and the elementwise nodes between; undefined when there are none or several. */
@@ -66,8 +106,9 @@ function scoreOf(a: Analysis, softmax: Node): { product: NodeId; nodes: NodeId[]
   if (products.size !== 1) return undefined;
   const product = [...products][0]!;
   if (!shapeIs(nodes[product]!, softmax.type.shape)) return undefined;
-  const path = furthest(a, product, (n) => seen.has(n.id) || n.id === softmax.id);
-  return path.nodes.includes(softmax.id) ? { product, nodes: path.nodes.filter((id) => id !== softmax.id) } : undefined;
+  const made = new Set([product]);
+  for (const id of [...seen].sort((x, y) => x - y)) if (nodes[id]!.inputs.some((i) => made.has(i))) made.add(id);
+  return { product, nodes: [...made] };
 }
 
 export interface RowGroup {

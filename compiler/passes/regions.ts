@@ -44,6 +44,10 @@ export type Region = RegionCommon &
         readonly kind: "attention"; readonly query: NodeId; readonly key: NodeId; readonly value: NodeId;
         /** The dot node q.k, the softmax node, and the dot node with v. */
         readonly product: NodeId; readonly softmax: NodeId; readonly result: NodeId;
+        /** What is stored of the result, behind permutes and reshapes. */
+        readonly output: NodeId;
+        /** The logarithm of each row's sum of exponentials, which is stored too: from the running maximum and sum. */
+        readonly logSum?: NodeId;
       }
   );
 

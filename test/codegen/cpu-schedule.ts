@@ -1,12 +1,11 @@
 /** Schedules made by hand for tests of the CPU kernels, and a way to run them beside the evaluator. */
 import { CpuCodegen } from "../../compiler/codegen/cpu/program.ts";
 import { analyse } from "../../compiler/passes/analysis.ts";
-import { isLinear, matchAttention } from "../../compiler/passes/patterns.ts";
+import { isLinear, matchAttentions } from "../../compiler/passes/patterns.ts";
 import type { Region, Schedule } from "../../compiler/passes/regions.ts";
 import { constNodes } from "../../ir/build.ts";
 import { constantOf, product } from "../../ir/dim.ts";
 import type { Graph, NodeId } from "../../ir/graph.ts";
-import type { NodeOf } from "../../ir/ops.ts";
 import { evaluateNode } from "../../ir/recipe.ts";
 import type { WeightSource } from "../../runtime/device.ts";
 import type { ModelPlan, PlanState } from "../../runtime/plan.ts";
@@ -16,14 +15,15 @@ export function simpleSchedule(graph: Graph): Schedule {
   const a = analyse(graph);
   const regions: Region[] = [];
   const taken = new Set<NodeId>();
-  const attentions = graph.nodes.flatMap((n) => (n.op === "softmax" ? matchAttention(a, n as NodeOf<"softmax">) ?? [] : []));
+  const attentions = matchAttentions(a);
   for (const m of attentions) m.nodes.forEach((id) => taken.add(id));
   for (const n of graph.nodes) {
     const id = regions.length;
     const attention = attentions.find((m) => m.output === n.id);
     if (attention) {
-      const { nodes, output, ...rest } = attention;
-      regions.push({ id, kind: "attention", nodes, outputs: [output], ...rest });
+      const { nodes, output, logSum, query, key, value, product, softmax, result } = attention;
+      const sums = logSum === undefined ? {} : { logSum };
+      regions.push({ id, kind: "attention", nodes, outputs: [output, ...Object.values(sums)], query, key, value, product, softmax, result, output, ...sums });
     } else if (a.consts[n.id] || n.op === "input" || taken.has(n.id)) {
       continue;
     } else if (isLinear(a, n)) {

@@ -8,7 +8,7 @@ import { hiddenScore } from "../../../ir/ops.ts";
 import { uniformValue } from "../../../ir/uniform.ts";
 import type { RegionOf } from "../../passes/regions.ts";
 import { add, bin, boolean, dimExpr, div, f32Max, float, fma, int, laneSum, load, min, mul, select, splat, storeStmt, sub, un } from "../kernel-build.ts";
-import { dotIndices, unlessHidden } from "../elemental-loops.ts";
+import { dotIndices, logSumOf, unlessHidden } from "../elemental-loops.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { storeTile } from "./dot.ts";
 import { Unfit, type CpuEmitter } from "./emitter.ts";
@@ -22,7 +22,7 @@ export function attentionRegion(e: CpuEmitter, region: RegionOf<"attention">): v
   const scores = e.node(region.product) as Dot, result = e.node(region.result) as Dot;
   const depth = constantOf(lastOf(e, region.query)), width = constantOf(lastOf(e, region.value));
   const rank = scores.type.shape.length;
-  if (depth === undefined || width === undefined || depth % 4 || width % 4 || result.type.shape.length !== rank || region.outputs.length !== 1)
+  if (depth === undefined || width === undefined || depth % 4 || width % 4 || result.type.shape.length !== rank || !storesOnly(region))
     throw new Unfit("heads are no multiple of four wide");
   const last = (id: NodeId): number => e.node(id).type.shape.length - 1;
   const [pair] = scores.contract;
@@ -49,9 +49,16 @@ export function attentionRegion(e: CpuEmitter, region: RegionOf<"attention">): v
     }, { step: block, upper: keys });
     const scale = e.nameHere(unlessHidden(top, div(float(1), sum), float(0)));
     e.override(region.result, (to, lanes) => mul(load(sums, to[to.length - 1]!, "f32", lanes), lanes === 4 ? splat(scale) : scale));
-    e.loop("d", int(width), (d) => storeTile(e, region.outputs[0]!, new Set([region.result]), index, d, 4), { step: 4, upper: [{ coef: width, factors: [] }] });
+    if (region.logSum !== undefined && region.outputs.includes(region.logSum)) {
+      const node = e.node(region.logSum);
+      e.store(node, e.places.of(node), [...index, ...node.type.shape.slice(index.length).map(() => int(0))], e.nameHere(logSumOf(top, sum)));
+    }
+    e.loop("d", int(width), (d) => storeTile(e, region.output, new Set([region.result]), index, d, 4), { step: 4, upper: [{ coef: width, factors: [] }] });
   });
 }
+
+/** Does a region store its result, and the logarithm of sums if it has one, and nothing else? */
+export const storesOnly = ({ outputs, output, logSum }: RegionOf<"attention">): boolean => outputs.every((o) => o === output || o === logSum) && outputs.includes(output);
 
 /**
  * The condition under which a key counts, when all others get a score so low that they weigh nothing beside it: blocks

@@ -5,7 +5,7 @@
 import { constant, constantOf, product, type Dim } from "../../../ir/dim.ts";
 import type { NodeId } from "../../../ir/graph.ts";
 import type { RegionOf } from "../../passes/regions.ts";
-import { dotIndices, unlessHidden } from "../elemental-loops.ts";
+import { dotIndices, logSumOf, unlessHidden } from "../elemental-loops.ts";
 import { add, bin, dimExpr, div, f32Max, float, fma, idiv, imod, int, lane, laneSum, load, lt, mul, select, splat, sub, un } from "../kernel-build.ts";
 import type { Expr } from "../kernel-ir.ts";
 import { moveForward } from "./dot.ts";
@@ -22,7 +22,7 @@ export function attentionKernels(map: MemoryMap, region: AttentionRegion, subgro
   const width = (id: NodeId): number => constantOf(map.nodes.get(id)!.type.shape.at(-1) ?? []) ?? 0;
   const [d, dv] = [width(region.query), width(region.value)];
   const p = map.nodes.get(region.product)!;
-  if (p.op !== "dot" || d === 0 || dv === 0 || d % 4 || dv % 4 || region.outputs.length !== 1 || Math.max(d, dv) > 512) return undefined;
+  if (p.op !== "dot" || d === 0 || dv === 0 || d % 4 || dv % 4 || !region.outputs.every((o) => o === region.output || o === region.logSum) || !region.outputs.includes(region.output) || Math.max(d, dv) > 512) return undefined;
   const [qRank, kRank] = p.inputs.map((i) => map.nodes.get(i)!.type.shape.length) as [number, number];
   if (p.contract.length !== 1 || p.contract[0]![0] !== qRank - 1 || p.contract[0]![1] !== kRank - 1) return undefined;
   const wide = Math.max(d, dv);
@@ -174,10 +174,17 @@ function build(map: MemoryMap, region: AttentionRegion, form: Form, subgroups: b
       for (const l of [0, 1, 2, 3] as const) {
         const column = k.nameIndex(add(at, int(l)), constant(dv));
         k.override(region.result, () => lane(scaled, l));
-        k.yield(region.outputs[0]!, moveForward(k, chainTo(k, region), [...batchIndex, ...index, column]), 1);
+        k.yield(region.output, moveForward(k, chainTo(k, region), [...batchIndex, ...index, column]), 1);
       }
     });
   });
+  const { logSum } = region;
+  if (logSum !== undefined && region.outputs.includes(logSum))
+    k.when(bin("and", lt(id, int(rows)), lt(add(first, id), limit)), () => {
+      const index = rowAt(add(first, id));
+      k.override(logSum, () => logSumOf(load(top, id), load(total, id)));
+      k.yield(logSum, [...batchIndex, ...index, ...k.node(logSum).type.shape.slice(batchIndex.length + index.length).map(() => int(0))], 1);
+    });
   return k.finish({ name: single ? "attention_few" : "attention", threads, grid: [ceilDiv(rowCount, rows), product(shape.slice(0, batch))], subgroups });
 }
 
@@ -233,7 +240,7 @@ function oneRow(k: RegionKernel, s: Rows & { readonly threads: number; readonly 
 
 /** The permutes and reshapes from the result to the stored output. */
 function chainTo(k: RegionKernel, region: AttentionRegion): NodeId[] {
-  const chain = [region.outputs[0]!];
+  const chain = [region.output];
   while (chain[0] !== region.result) chain.unshift(k.node(chain[0]!).inputs[0]!);
   return chain;
 }
