@@ -28,9 +28,9 @@ export interface RecipeOptions {
   readonly observe?: (node: Node, value: RecipeValue) => void;
 }
 
-/** The params a const node is made from, in list order. */
-export function recipeParams(graph: Graph, id: NodeId): NodeOf<"param">[] {
-  const needed = neededBy(graph, [id]);
+/** The params a const node is made from, in list order; `known` values need none. */
+export function recipeParams(graph: Graph, id: NodeId, known?: { has(id: NodeId): boolean }): NodeOf<"param">[] {
+  const needed = neededBy(graph, [id], known);
   return graph.nodes.filter((n): n is NodeOf<"param"> => n.op === "param" && needed[n.id] === 1);
 }
 

@@ -4,15 +4,22 @@ import type { NodeId } from "../../ir/graph.ts";
 import { isState, type NodeOf } from "../../ir/ops.ts";
 import type { RewriteBuilder, Rule } from "./rewrite.ts";
 
+/** Nodes of a builder that are known to be const: recipes of weights may be long, and every product asks. */
+const consts = new WeakMap<RewriteBuilder, Set<NodeId>>();
+
 /** Made from params and literals alone. */
 function isConst(b: RewriteBuilder, id: NodeId): boolean {
+  let known = consts.get(b);
+  if (!known) consts.set(b, (known = new Set()));
+  if (known.has(id)) return true;
   const stack = [id], seen = new Set(stack);
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
     const n = b.node(at);
     if (n.op === "input" || isState(n) || n.op === "dim" || n.op === "iota") return false;
     if (n.type.shape.some((d) => dim.constantOf(d) === undefined)) return false;
-    for (const i of n.inputs) if (!seen.has(i)) seen.add(i), stack.push(i);
+    for (const i of n.inputs) if (!seen.has(i) && !known.has(i)) seen.add(i), stack.push(i);
   }
+  for (const n of seen) known.add(n);
   return true;
 }
 

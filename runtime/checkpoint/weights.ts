@@ -1,6 +1,6 @@
 /**
  * The weights of a model: params are read from checkpoints in slices straight to their place and converted, and
- * every other const node is made from them by its recipe. Nothing is kept between two reads.
+ * every other const node is made from them by its recipe. Nothing but shared decompositions is kept between two reads.
  */
 import type { NodeId, Node } from "../../ir/graph.ts";
 import type { TensorHeader } from "../../formats/checkpoint.ts";
@@ -10,6 +10,7 @@ import { EvaluateError } from "../../ir/evaluate.ts";
 import type { Data, WeightSource } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import type { ModelPlan, Plan, Source } from "../plan.ts";
+import { SharedParts } from "./shared-parts.ts";
 import { FileFailure, type Directory, type FileSystem } from "./files.ts";
 import { openCheckpoint, type OpenCheckpoint } from "./open.ts";
 
@@ -37,6 +38,7 @@ function checkFingerprints(name: string, source: Source, found: OpenCheckpoint):
 /** Makes weights of `model` from open checkpoints. Rejects with a `RuntimeFailure` that names the tensor. */
 export function weightSource(model: ModelPlan, sources: ReadonlyMap<string, OpenCheckpoint>, signal?: AbortSignal): WeightSource {
   const { graph } = model;
+  const shared = new SharedParts(graph, model.weights);
   const read = (node: ParamNode): Promise<Data> => readParam(node, sources, signal);
   return {
     async read(id: NodeId) {
@@ -44,9 +46,12 @@ export function weightSource(model: ModelPlan, sources: ReadonlyMap<string, Open
       if (!node) throw new RangeError(`the graph has no node ${id}`);
       if (node.op === "param") return { shape: concrete(node), data: await read(node) };
       const params = new Map<string, Data>();
-      for (const p of recipeParams(graph, id)) params.set(key(p.source, p.tensor), await read(p));
+      for (const p of recipeParams(graph, id, shared.known)) params.set(key(p.source, p.tensor), await read(p));
       try {
-        const value = evaluateNode(graph, id, { params: (source, tensor) => params.get(key(source, tensor))! });
+        const value = evaluateNode(graph, id, {
+          params: (source, tensor) => params.get(key(source, tensor))!, known: shared.known, observe: (n, made) => shared.made(n, made),
+        });
+        shared.done(id);
         requireFinite(value.data, () => notFinite(recipeParams(graph, id), node));
         return { shape: value.shape, data: value.data };
       } catch (e) {
