@@ -28,6 +28,7 @@ import type { RequestInputs } from "./request-inputs.ts";
 import { composeParts } from "./parts.ts";
 import { resultNames, SettledPorts } from "./settled.ts";
 import { modelPort } from "./statements.ts";
+import type { Observations } from "./observed.ts";
 import { VirtualTokens } from "./virtual-tokens.ts";
 
 /** Tensors that stand in for parameters during one run of a forward rule. */
@@ -47,6 +48,8 @@ export interface Elaborator extends MergeRunner, GeneratorRunner {
   run(block: Block, scope: Scope): void;
   /** False after a report when the condition does not hold. */
   requirement(s: StatementOf<"RequireStmt">, scope: Scope, at: Span): boolean;
+  /** Runs of the base by itself. */
+  readonly observations: Observations;
   /** The tensor of a parameter of a base. */
   paramTensor(param: ParamInstance): TensorVal;
 }
@@ -242,6 +245,7 @@ export class AdapterPlacement implements Placement {
   }
 
   private bindParams(site: PlacedSite, adapter: PlacedAdapter, scope: Scope): void {
+    this.elaborator.observations.site = site.module;
     for (const [name, p] of site.params) {
       if (p.kind === "generated") {
         scope.set(name, this.elaborator.generations.part(p.generation, p.part, this.elaborator));

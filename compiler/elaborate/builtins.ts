@@ -8,6 +8,7 @@ import { unaryMeaning } from "../../ir/meaning.ts";
 import { streamKey } from "../../ir/philox.ts";
 import { sumOfMembers } from "./members.ts";
 import { normalQuantile } from "./normal.ts";
+import type { Observations } from "./observed.ts";
 import { asNode, binary, dimOf, made, type OperatorContext } from "./operators.ts";
 
 export interface BuiltinContext extends OperatorContext {
@@ -19,6 +20,8 @@ export interface BuiltinContext extends OperatorContext {
   newState(x: NodeId): string;
   /** A name for the random numbers a call draws, different for each call and each merged tensor. */
   newStream(): string;
+  /** Runs of the base by itself. */
+  readonly observations: Observations;
   /** Calls a function value. */
   apply(f: Value, args: readonly Value[], at: Span): Value;
 }
@@ -148,6 +151,7 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   tanh: elementwise("tanh", Math.tanh),
   sigmoid: elementwise("sigmoid", (x) => 1 / (1 + Math.exp(-x))),
   erf: ([x], at, c) => (x?.kind === "int" || x?.kind === "float" ? float(unaryMeaning.erf(x.value), at) : made(c, at, () => c.builder.erf(tensor(x).node), [tensor(x)])),
+  observed: ([given], at, c) => c.observations.input(tensor(given), at),
   normal_quantile: ([p], at) => float(normalQuantile(known(p!)), at),
   abs: elementwise("abs", Math.abs),
   floor: elementwise("floor", Math.floor),

@@ -26,6 +26,7 @@ import { Generations } from "./generated.ts";
 import { fieldOf, indexed } from "./indexing.ts";
 import { bindNames, Lets } from "./lets.ts";
 import { ofNumbers } from "./memo.ts";
+import { Observations } from "./observed.ts";
 import { MergeState } from "./merge-state.ts";
 import { mergedParam } from "./merged-base.ts";
 import { unify } from "./shapes.ts";
@@ -53,6 +54,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
   private current: ModuleInstance | undefined;
   private readonly names: StateNames;
   readonly merging = new MergeState();
+  readonly observations: Observations = new Observations(() => new Interpreter(this.diagnostics, this.builder));
   readonly lets = new Lets();
   private depth = 0;
 
@@ -75,9 +77,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
     return this.names.of(this.current?.key ?? "", x);
   }
 
-  newStream(): string {
-    return this.merging.next();
-  }
+  newStream(): string { return this.merging.next(); }
 
   paramTensor(param: ParamInstance): TensorVal {
     const override = this.overrides?.get(param);
