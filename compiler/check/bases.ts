@@ -25,7 +25,9 @@ export function openBase(name: string, path: StringLit, context: BaseContext): B
   const header = context.checkpoint(path, "base");
   if (!header) return undefined;
   const at = path.span;
-  const config = header.json["config.json"] as Readonly<Record<string, unknown>>;
+  const config = header.json["config.json"] as Readonly<Record<string, unknown>> | undefined;
+  // A file of tensors, or a directory of an adapter.
+  if (!config) return void context.diagnostics.report("A0611", { at, path: path.value, config: "config.json" });
   const architecture = architectureFor(config, at, context);
   if (!architecture) return undefined;
   const args = configArguments(architecture, config, at, context);

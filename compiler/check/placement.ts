@@ -156,6 +156,7 @@ class Placer {
     const literal = path.value;
     const header = this.opened(literal);
     if (!header || !selection) return undefined;
+    if (configOf(header) === undefined) return void this.diagnostics.report("A0611", { at: literal.span, path: literal.value, config: "adapter_config.json" });
     const reading = this.directories.read(header, selection.base);
     if (!reading || reading.unread !== undefined) {
       const config = fieldsOf(configOf(header));
