@@ -14,7 +14,7 @@ import type { Param, Statement } from "../syntax/ast.ts";
 import { adaptersOf, type Term } from "../check/composition.ts";
 import { baseOf, type ComposedModel, type ModelTerm } from "../check/models.ts";
 import { Scope } from "../check/scope.ts";
-import { poison, valueOfDim, type ModuleInstance, type Value } from "../check/values.ts";
+import { describe, poison, valueOfDim, type ModuleInstance, type Value } from "../check/values.ts";
 import { sameShape, showType } from "../../ir/ops.ts";
 import { AdapterPlacement, type Elaborator, type Placement } from "./adapters.ts";
 import { combinedOutputs } from "./combined-model.ts";
@@ -200,8 +200,11 @@ function inputOf(p: Param, name: string, scope: Scope, root: ModuleInstance, int
       // The forward rule names it as well, where the tensors it is the size of may be absent.
       for (const s of [scope, root.scope]) s.set(past, valueOfDim(named(past), d.span));
     }
-    const size = d.value && dimOf(interpreter.evaluate(d.value, scope));
-    if (!size) return undefined;
+    const value = d.value && interpreter.evaluate(d.value, scope), size = value && dimOf(value);
+    if (!size) {
+      if (value?.kind !== "poison") diagnostics.report("A0204", { at: d.span, expected: "dim", found: value ? describe(value) : "any dim", help: "a dim of an input is a name or a whole number" });
+      return undefined;
+    }
     shape.push(size);
   }
   const dtype: DType = type.kind === "NamedType" && type.name.text === "Token" ? "i32" : "f32";
