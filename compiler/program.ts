@@ -3,6 +3,7 @@ import type { CheckpointHeader, Host } from "../formats/checkpoint.ts";
 import type { Span } from "./base/source.ts";
 import { Diagnostics } from "./diagnostics/diagnostic.ts";
 import type { DeclarationOf, Expr, ExprOf, StringLit } from "./syntax/ast.ts";
+import { faultless } from "./check/adapter-format.ts";
 import { matchArguments } from "./check/arguments.ts";
 import { builtBase, openBase, type BaseContext } from "./check/bases.ts";
 import { Checkpoints } from "./check/checkpoints.ts";
@@ -105,7 +106,7 @@ class ProgramChecker {
       return { kind: "poison" };
     }
     this.pending.push({ name: declaration.name.text, span: declaration.name.span, declaration });
-    const made = this.understood(declared, at);
+    const made = faultless(declaration.name, this.diagnostics, () => this.understood(declared, at)) ?? { kind: "poison" };
     this.pending.pop();
     this.known.set(declaration, made);
     return made;

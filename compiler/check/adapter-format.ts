@@ -7,7 +7,8 @@
  */
 import { keysOf } from "../../formats/ordered-json.ts";
 import type { Span } from "../base/source.ts";
-import type { DeclarationOf, Expr, Statement } from "../syntax/ast.ts";
+import type { Diagnostics } from "../diagnostics/diagnostic.ts";
+import type { DeclarationOf, Expr, Name, Statement } from "../syntax/ast.ts";
 import { fieldOf, formatFunctions, isFields, same, saysSomething, truthy, type Datum, type Fields } from "./format-functions.ts";
 
 export { truthy, type Datum } from "./format-functions.ts";
@@ -22,6 +23,17 @@ export class FormatFault extends Error {
   constructor(span: Span, message: string) {
     super(message);
     this.span = span;
+  }
+}
+
+/** Runs what reads files by formats. Faults of a format are the library's, or the program's that declares it: undefined after a report. */
+export function faultless<T>(user: Name, diagnostics: Diagnostics, run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (e) {
+    if (!(e instanceof FormatFault)) throw e;
+    diagnostics.report("A0115", { at: e.span, label: e.message.slice(0, 60), body: `The format is used by \`${user.text}\`.`, other: user.span, otherLabel: "used here" });
+    return undefined;
   }
 }
 

@@ -55,7 +55,7 @@ export function placeAdapter(name: string, span: Span, value: Expr, context: Pla
     context.diagnostics.report("A0109", { at: value.span, what: value.kind === "Of" || value.kind === "RelativeTo" ? "a merge of adapters" : "an adapter like this" });
     return undefined;
   }
-  return faultless(name, value.span, context, () => new Placer(name, span, context).place(parts));
+  return new Placer(name, span, context).place(parts);
 }
 
 /** What joins the effects of several adapters: `fuse(a, b) from "dir"`. */
@@ -71,18 +71,7 @@ export interface Joining {
 
 /** Places the method of a directory that joins adapters, at the modules where they act; undefined after a report. */
 export function placeJoining(name: string, joining: Joining, context: PlacementContext): PlacedAdapter | undefined {
-  return faultless(name, joining.span, context, () => new Placer(name, joining.span, context).join(joining));
-}
-
-/** Faults of a format are the library's, or the program's that declares it. */
-function faultless<T>(name: string, at: Span, context: PlacementContext, place: () => T): T | undefined {
-  try {
-    return place();
-  } catch (e) {
-    if (!(e instanceof FormatFault)) throw e;
-    context.diagnostics.report("A0115", { at: e.span, label: e.message.slice(0, 60), body: `The format is used by \`${name}\`.`, other: at, otherLabel: "used here" });
-    return undefined;
-  }
+  return new Placer(name, joining.span, context).join(joining);
 }
 
 /** Places of one format: which method acts at each, with which arguments. */
