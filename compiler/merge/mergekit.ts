@@ -42,7 +42,7 @@ export async function planMergekit(name: string, source: string, host: Host, opt
     return undefined;
   }
   const planner = new Planner(said, merge, at, options, diagnostics);
-  return (await planner.open(host)) ? planner.plan() : undefined;
+  return (await planner.open(host)) ? planner.plan(host) : undefined;
 }
 
 /** A source of a slice of layers; for a merge of whole models the slice is all of them. */
@@ -98,7 +98,7 @@ class Planner {
     return true;
   }
 
-  async plan(): Promise<MergePlan | undefined> {
+  async plan(host: Host): Promise<MergePlan | undefined> {
     const { slices, base, models } = this.#said;
     if (this.#space === "deltas" && !base && !slices?.every((s) => s.base)) {
       this.#diagnostics.report("A0508", { at: this.#at(this.#said.method.at), merge: this.#said.method.value });
@@ -109,7 +109,7 @@ class Planner {
       : [{ sources: models!, ...(base ? { base } : {}) }];
     const donor = this.#input(base ?? parts[0]!.sources[0]!);
     this.#meaningDiffers(donor.header);
-    this.#vocabularies = await vocabularies(this.#said, [...this.#inputs.values()], donor, this.#at, this.#options.vocabulary ?? "same", this.#diagnostics);
+    this.#vocabularies = await vocabularies(this.#said, [...this.#inputs.values()], donor, host, this.#at, this.#options.vocabulary ?? "same", this.#diagnostics);
     if (!this.#vocabularies) return undefined;
     const tensors = slices ? this.#stacked(parts) : this.#whole(parts[0]!, donor.header.tensors.values());
     this.#unread(tensors !== undefined);

@@ -80,13 +80,23 @@ function paramOf(source: string, header: TensorHeader, b: GraphBuilder): NodeId 
 
 /** Rows in another order, with rows of other tensors where this one has none. */
 function rowsOf(whole: NodeId, m: MemberTensor, b: GraphBuilder): NodeId {
-  const rows = m.rows!, width = m.header.shape[1]!;
-  const made = (m.fill ?? []).map(({ from }) => {
-    const parts = from.map((f) => b.slice(paramOf(f.source, f.header, b), 0, f.row, 1));
-    if (parts.length === 0) return b.broadcast(b.scalar(0), [1, width], []);
-    return b.mul(b.scalar(1 / parts.length), parts.reduce((x, y) => b.add(x, y)));
-  });
-  const place = new Map((m.fill ?? []).map((f, i) => [f.row, m.header.shape[0]! + i]));
-  const table = made.length === 0 ? whole : b.concat([whole, ...made], 0);
-  return b.gather(table, b.constant(rows.map((r, i) => (r >= 0 && !place.has(i) ? r : (place.get(i) ?? 0))), "i32", [rows.length]));
+  const { rows = [], fill = [] } = m, width = m.header.shape[1]!, place = new Map<number, number>(), table = [whole];
+  // Rows of equal sources are made together.
+  const groups = new Map<string, RowSource[]>();
+  for (const f of fill) {
+    const key = f.from.map((x) => x.source).join("\0");
+    const known = groups.get(key);
+    if (known) known.push(f);
+    else groups.set(key, [f]);
+  }
+  let end = m.header.shape[0]!;
+  for (const group of groups.values()) {
+    const [{ from } = { from: [] }] = group;
+    const parts = from.map((x, i) => b.gather(paramOf(x.source, x.header, b), b.constant(group.map((f) => f.from[i]!.row), "i32", [group.length])));
+    // Of no source one row of zeros is enough.
+    table.push(parts.length === 0 ? b.broadcast(b.scalar(0), [1, width], []) : b.mul(b.scalar(1 / parts.length), parts.reduce((x, y) => b.add(x, y))));
+    group.forEach((f, i) => place.set(f.row, parts.length === 0 ? end : end + i));
+    end += parts.length === 0 ? 1 : group.length;
+  }
+  return b.gather(table.length === 1 ? whole : b.concat(table, 0), b.constant(rows.map((r, i) => place.get(i) ?? Math.max(0, r)), "i32", [rows.length]));
 }

@@ -2,12 +2,13 @@
  * Vocabularies of the members of a merge: which rows of embeddings belong together. Where they differ the choice is said: the
  * tokens of all models (`union`), of the base or of one model, or the rows that all models have (`common`).
  */
-import type { TensorHeader } from "../../formats/checkpoint.ts";
+import type { Host, TensorHeader } from "../../formats/checkpoint.ts";
 import type { MergekitFile, ModelUse, Place } from "../../formats/mergekit.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Input } from "./checkpoint-plan.ts";
 import type { MemberTensor } from "./tensor-recipe.ts";
+import { tokenRows } from "./token-rows.ts";
 
 export interface Vocabularies {
   /** Rows of the result's embeddings, where they are not the donor's. */
@@ -33,17 +34,16 @@ export function isEmbedding(t: TensorHeader, config: unknown): boolean {
 
 /** The rule of a file for its models; undefined after a report. */
 export async function vocabularies(
-  said: Pick<MergekitFile, "tokenizer">, inputs: readonly Input[], donor: Input, at: (p: Place) => Span, fallback: "same" | "common", diagnostics: Diagnostics,
+  said: Pick<MergekitFile, "tokenizer" | "base">, inputs: readonly Input[], donor: Input, host: Host, at: (p: Place) => Span, fallback: "same" | "common", diagnostics: Diagnostics,
 ): Promise<Vocabularies | undefined> {
   const configs = new Map(inputs.map((i) => [i.name, i.header.json["config.json"]]));
   const twin = (model: string, tensor: string): string | undefined => twinOf(inputs.find((i) => i.name === model)!, tensor);
-  if (said.tokenizer) {
-    diagnostics.report("A0109", { at: at(said.tokenizer.source.at), what: "a tokenizer other than the base's" });
-    return undefined;
-  }
+  const tokens = said.tokenizer && (await tokenRows(said, inputs, donor, host, at, diagnostics));
+  if (said.tokenizer && !tokens) return undefined;
   return {
-    twin,
+    twin, ...(tokens ? { size: tokens.size, tokenizer: tokens.tokenizer, ...(tokens.files ? { files: tokens.files } : {}) } : {}),
     prepare(name, found, where, report) {
+      if (tokens && [...found].every(([u, m]) => isEmbedding(m.header, configs.get(u.model)))) return tokens.arrange(found, report);
       const [first, ...others] = [...found];
       const odd = others.filter(([, m]) => !sameShape(m.header, first![1].header));
       if (odd.length === 0) return found;
