@@ -222,7 +222,7 @@ class Checker {
     const { diagnostics, at, header } = this.input;
     this.report(() => diagnostics.report("A0605", {
       at, tensor: first.tensor, file: header.files[0]?.file ?? header.path, shape: shapeText(first.shape), count: missing.length,
-      needed: first.declared, neededLabel: `\`${first.param}\` is needed at \`${first.module.path}\``, candidates: left.map((t) => t.name),
+      needed: first.declared, neededLabel: `\`${first.param}\` is needed at \`${first.module.path || "the base"}\``, candidates: left.map((t) => t.name),
     }));
   }
 

@@ -16,6 +16,7 @@ import { clausesOf, type AdapterClauses } from "./adapter-clauses.ts";
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
 import { DirectoryFormats, fieldsOf, type ReadFormat } from "./directory-formats.ts";
+import { warnOfRank } from "./full-rank.ts";
 import { bindMethod, placedParams, type BoundSite, type PlacedSite } from "./method-sites.ts";
 import { mentions, type MethodContext } from "./wanted-params.ts";
 import type { Scope } from "./scope.ts";
@@ -76,8 +77,7 @@ export function placeJoining(name: string, joining: Joining, context: PlacementC
 
 /** Places of one format: which method acts at each, with which arguments. */
 interface Group {
-  readonly part?: ReadFormat;
-  readonly places: readonly SitePlace[];
+  readonly part?: ReadFormat; readonly places: readonly SitePlace[];
   methodFor(site: FormatScope, place: SitePlace): Declared<"Method"> | undefined;
   argumentsFor(method: Declared<"Method">, site: FormatScope, module: ModuleInstance): ReadonlyMap<string, Value> | undefined;
 }
@@ -289,9 +289,9 @@ class Placer {
     }
     if (check.faulty) return undefined;
     if (whole) this.otherBase(whole.reader, whole.scope, base, path.span);
-    const source = this.name;
+    warnOfRank(sites, path.span, this.diagnostics);
     return {
-      name: this.name, span: this.span, base, header, source, because: path.span, replacements: check.replacements,
+      name: this.name, span: this.span, base, header, source: this.name, because: path.span, replacements: check.replacements,
       sites: sites.map(({ wanted, ...site }) => ({ ...site, params: placedParams(wanted, header) })),
     };
   }

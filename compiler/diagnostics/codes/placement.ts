@@ -133,6 +133,14 @@ says something about modules that do not exist, and may be misspelt.
 The order of the entries of \`rank_pattern\` and \`alpha_pattern\` has a meaning: the first that fits a module is taken.
 `),
 
+  A0318: warning("Update has full rank", (p: { at: Span; site: string; count: number; sizes: readonly string[]; arguments: string; declared: Span }) => ({
+    labels: [here(p.at, `its factors are larger than ${p.count === 1 ? "a map" : `${p.count} maps`}`), ...there(p.declared, `${p.arguments}`)],
+    body: `\`${p.site}\` is ${p.sizes.join(" to ")}. An update of this rank is any matrix, and its factors cost more than the map itself.`,
+    help: "it computes what the factors say; was another rank meant?",
+  }), `
+The product of \`[O, r]\` and \`[r, I]\` is of low rank where \`r\` is less than both sizes of the map. A larger \`r\` gives no more.
+`),
+
   A0330: error("No such port", (p: { at: Span; port: string; site: string; known: readonly string[]; among?: readonly string[]; declared?: Span }) => ({
     labels: [here(p.at, p.among ? "more than one module in it has this port" : `\`${p.site}\` has no port \`${p.port}\``), ...there(p.declared, "the method is for this port")],
     ...(p.among ? { body: `\`${p.port}\` is a port of each of these; say which is meant:`, table: p.among.map((m) => [m]) }
