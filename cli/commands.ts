@@ -137,6 +137,16 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/merge.ts"),
   },
   {
+    name: "export", about: "write a merge of a program as a file of another tool", arguments: [file],
+    options: [
+      { flags: "--mergekit", about: "a mergekit YAML file" },
+      { flags: "--name <base>", about: "which merged base of the program", required: true },
+      { flags: "-o, --output <file>", about: "where to write (default: standard output)" },
+    ],
+    examples: ["adapt export spec.adapt --mergekit --name mixed -o mixed.yml"],
+    load: () => import("./commands/export.ts"),
+  },
+  {
     name: "explain", about: "what a spec means and costs, or what a diagnostic code means",
     arguments: [{ name: "file", about: "an .adapt file, or a code such as A0301", required: true }],
     options: [

@@ -12,7 +12,7 @@ import { finalPlan, type Input } from "./checkpoint-plan.ts";
 import { copiedTensor, finished } from "./tensor-recipe.ts";
 
 /** The merge a base is made by. */
-function definitionOf(base: Base): MergeDefinition<Base> | undefined {
+export function baseMerge(base: Base): MergeDefinition<Base> | undefined {
   return modulesOf(base.root).flatMap((m) => [...m.params.values()]).find((p) => p.merged)?.merged?.table.definition as MergeDefinition<Base> | undefined;
 }
 
@@ -25,13 +25,13 @@ export async function planProgramMerge(entry: string, name: string, host: Host, 
   }
   const { file } = program.library.entry;
   const declared = file.declarations.find((d) => d.name.text === name), at = declared?.name.span ?? { ...file.span, end: file.span.start };
-  const base = program.bases.find((b) => b.name === name), definition = base && definitionOf(base);
+  const base = program.bases.find((b) => b.name === name), definition = base && baseMerge(base);
   if (diagnostics.hasErrors) return undefined;
   const adapter = program.adapters.find((a) => a.name === name), merge = adapter && adapterMerge(adapter);
   if (adapter && merge) return planAdapterMerge(program, adapter, merge, diagnostics);
   if (!base || !definition) {
     if (declared) diagnostics.report("A0109", { at, what: `writing \`${name}\`, which no merge makes,`, help: "name a `base m = ... of { ... }` or an `adapter c = ... of { ... }`" });
-    else diagnostics.report("A0105", { at, name, candidates: [...program.bases.filter(definitionOf), ...program.adapters.filter(adapterMerge)].map((b) => b.name) });
+    else diagnostics.report("A0105", { at, name, candidates: [...program.bases.filter(baseMerge), ...program.adapters.filter(adapterMerge)].map((b) => b.name) });
     return undefined;
   }
   const params = paramsByTensor(base), { members } = definition, first = members[0]!.of;
@@ -47,7 +47,7 @@ export async function planProgramMerge(entry: string, name: string, host: Host, 
     if (made.kind !== "tensor") return undefined;
     tensors.push(finished(header.name, header.dtype, made.node, interpreter.builder));
   }
-  const inputs = program.bases.filter((b) => !definitionOf(b)).map((b): Input => ({ name: b.name, header: b.header, at: b.because }));
+  const inputs = program.bases.filter((b) => !baseMerge(b)).map((b): Input => ({ name: b.name, header: b.header, at: b.because }));
   const donor = inputs.find((i) => i.name === first.name) ?? { name: first.name, header: first.header, at: first.because };
   const plan = finalPlan({ method: definition.merge.declaration.name.text, tensors, inputs, donor });
   const files = [...program.files].map(([source, { location }]) => [source, { path: location, kind: "adapter" as const }] as const);
