@@ -6,11 +6,12 @@ import type { Graph, NodeId, StorageType } from "../../ir/graph.ts";
 import { constantOf } from "../../ir/dim.ts";
 import type { MergedTensor, MergePlan } from "../../runtime/merge/merge-plan.ts";
 import { FormatReader, type Datum } from "../check/adapter-format.ts";
-import { configOf } from "../../formats/adapter-directory.ts";
+import { configFileOf, configOf } from "../../formats/adapter-directory.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { MergeDefinition } from "../check/merging.ts";
+import type { PlacedParam } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
-import type { ModuleInstance } from "../check/values.ts";
+import { modulesOf, type ModuleInstance, type ParamInstance } from "../check/values.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { AdapterPlacement } from "../elaborate/adapters.ts";
 import { Interpreter } from "../elaborate/interpreter.ts";
@@ -20,12 +21,41 @@ import { standardLibrary } from "../library.ts";
 import type { Program } from "../program.ts";
 import { exactnessOf } from "./checkpoint-plan.ts";
 import { streamed } from "./streamed.ts";
-import { finished } from "./tensor-recipe.ts";
+import { copiedTensor, finished } from "./tensor-recipe.ts";
 
 /** The merge an adapter is made by. */
 export function adapterMerge(adapter: PlacedAdapter): MergeDefinition<PlacedAdapter> | undefined {
-  for (const s of adapter.sites) for (const p of s.params.values()) if (p.kind === "merged") return p.merge;
+  for (const s of adapter.sites)
+    for (const p of s.params.values()) {
+      if (p.kind === "merged") return p.merge;
+      const made = leavesOf(p).find((x) => x.merged);
+      if (made) return made.merged!.table.definition as MergeDefinition<PlacedAdapter>;
+    }
   return undefined;
+}
+
+/** The tensors that a placed parameter is, or has where it is a module. */
+function leavesOf(p: PlacedParam): readonly ParamInstance[] {
+  if (p.kind === "made") return [p.param];
+  return p.kind === "module" ? modulesOf(p.module).flatMap((m) => [...m.params.values()]) : [];
+}
+
+/** A merge of each parameter by itself: the directory of the first member, with other numbers. */
+function parametersPlan(program: Program, adapter: PlacedAdapter, definition: MergeDefinition<PlacedAdapter>, diagnostics: Diagnostics): MergePlan | undefined {
+  const { header, source } = membersOf(definition)[0]!;
+  const params = new Map(adapter.sites.flatMap((s) => [...s.params.values()].flatMap(leavesOf)).map((p) => [p.tensor, p]));
+  const tensors: MergedTensor[] = [];
+  for (const t of header.tensors.values()) {
+    const param = params.get(t.name), interpreter = new Interpreter(diagnostics);
+    if (!param) tensors.push(copiedTensor(t.name, t.dtype, { source, header: t }));
+    else tensors.push(finished(t.name, t.dtype, interpreter.paramTensor(param).node, interpreter.builder));
+  }
+  if (diagnostics.hasErrors) return undefined;
+  const stem = /^(.*)\.safetensors$/.exec(header.files[0]?.file ?? "")?.[1] ?? "adapter_model";
+  return {
+    method: definition.merge.declaration.name.text, ...streamed(tensors), stem, json: { [configFileOf(header)]: configOf(header) }, texts: {}, copies: [],
+    sources: sourcesOf(program, definition, tensors), exactness: exactnessOf(tensors),
+  };
 }
 
 type Part = "up" | "down" | "shift";
@@ -33,6 +63,7 @@ interface SiteParts { readonly site: string; readonly kind: string; readonly ran
 
 /** The plan of a directory for a merged adapter; undefined after a report. */
 export function planAdapterMerge(program: Program, adapter: PlacedAdapter, definition: MergeDefinition<PlacedAdapter>, diagnostics: Diagnostics): MergePlan | undefined {
+  if (definition.merge.declaration.space.text === "parameters") return parametersPlan(program, adapter, definition, diagnostics);
   const sites: SiteParts[] = [], type = storageOf(definition);
   let whole = 0;
   const biased = adapter.sites.some((s) => s.params.has("shift"));
