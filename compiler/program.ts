@@ -11,6 +11,7 @@ import { inputOf, type ProgramInput } from "./check/inputs.ts";
 import { modelTerm } from "./check/model-reader.ts";
 import { adaptersOfModel, type ModelTerm } from "./check/models.ts";
 import { mergeOf, mergeParts, type MergeDefinition, type MergingContext } from "./check/merging.ts";
+import { differenceAdapter } from "./base-difference.ts";
 import { mergedAdapter, mergedBase } from "./merged-parts.ts";
 import { generatedAdapter, readGenerator, type GeneratorContext, type KeyReads } from "./check/generators.ts";
 import { directoriesOf, fromClauses, pretrainedPath } from "./check/directories.ts";
@@ -253,7 +254,7 @@ class ProgramChecker {
     const { baseNamed, formats } = this.placement(home);
     return {
       diagnostics: this.diagnostics, evaluate: (e) => this.interpreter.evaluate(e, home), baseNamed, formats,
-      checkpoint: (path) => this.checkpoint(path, "adapter"),
+      checkpoint: (path) => this.checkpoint(path, "adapter"), difference: (parts) => differenceAdapter(parts, this.diagnostics),
       mergeNamed: (name, at) => {
         const found = home.lookup(name);
         if (found?.kind === "declared" && found.declared.declaration.kind === "Merge") return found.declared as Declared<"Merge">;

@@ -52,6 +52,8 @@ export interface MergingContext {
   mergeNamed(name: string, at: Span): Declared<"Merge"> | undefined;
   memberNamed(name: string, at: Span): PlacedAdapter | Base | undefined;
   baseNamed(name: string, at: Span): Base | undefined;
+  /** What a base changed of the maps of another, as an adapter; undefined after a report. */
+  difference(parts: { readonly name: string; readonly tuned: Base; readonly origin: Base; readonly only?: ReadonlySet<string>; readonly span: Span }): PlacedAdapter | undefined;
   checkpoint(path: StringLit, kind: "adapter"): CheckpointHeader | undefined;
   /** Formats in reach, those of the program first. */
   readonly formats: readonly Declared<"Format">[];
@@ -80,15 +82,21 @@ export function mergeParts(value: Expr): Parts | undefined {
 /** The merge that an expression describes, with members of one kind; undefined after a report. */
 export function mergeOf<K extends "adapter" | "base">(name: string, kind: K, parts: Parts, span: Span, c: MergingContext): MergeDefinition<K extends "adapter" ? PlacedAdapter : Base> | undefined {
   const merge = c.mergeNamed(parts.callee.name, parts.callee.span);
-  const members = parts.members.entries.map((e) => memberOf(e, kind, c));
   const relative = parts.relative && relativeOf(parts.relative, c);
   const only = parts.sites && sitesOf(parts.sites, c);
+  let differences = 0;
+  const counting: MergingContext = { ...c, difference: (of) => (differences++, c.difference(of)) };
+  const members = parts.members.entries.map((e) => memberOf(e, kind, counting, relative && { origin: relative, ...(only ? { only } : {}) }));
   const header = parts.from && c.checkpoint(parts.from, "adapter");
   if (!merge || members.some((m) => m === undefined) || (parts.relative && !relative) || (parts.sites && !only) || (parts.from && !header)) return undefined;
   const found = members as MergeMember<PlacedAdapter | Base>[];
   const twice = found.find((m, i) => found.some((o, j) => j < i && o.of === m.of));
   if (twice || found.length === 0) {
     c.diagnostics.report("A0516", { at: twice?.span ?? parts.members.span, label: twice ? "named twice" : "no member", body: twice ? "A member stands in a merge once, with its weight." : "A merge needs members." });
+    return undefined;
+  }
+  if (kind === "adapter" && parts.relative && differences === 0) {
+    c.diagnostics.report("A0516", { at: parts.relative.span, label: "has no base to compare with", body: "Adapters are changes already; `relative to` is for bases among the members.", help: "leave out `relative to`" });
     return undefined;
   }
   const { declaration } = merge;
@@ -111,13 +119,15 @@ export function mergeOf<K extends "adapter" | "base">(name: string, kind: K, par
   };
 }
 
-function memberOf(e: Argument, kind: "adapter" | "base", c: MergingContext): MergeMember<PlacedAdapter | Base> | undefined {
+/** `relative` makes a base a member among adapters: by what it changed. */
+function memberOf(e: Argument, kind: "adapter" | "base", c: MergingContext, relative?: { readonly origin: Base; readonly only?: ReadonlySet<string> }): MergeMember<PlacedAdapter | Base> | undefined {
   const ref = e.name ?? (e.value.kind === "Ref" ? { text: e.value.name, span: e.value.span } : undefined);
   if (!ref) {
     c.diagnostics.report("A0204", { at: e.span, expected: `name of a${kind === "adapter" ? "n adapter" : " base"}`, found: "expression" });
     return undefined;
   }
-  const of = c.memberNamed(ref.text, ref.span);
+  const named = c.memberNamed(ref.text, ref.span);
+  const of = named && !("sites" in named) && kind === "adapter" && relative ? c.difference({ name: ref.text, tuned: named, ...relative, span: ref.span }) : named;
   const weight = e.name ? c.evaluate(e.value) : float(1, e.span);
   if (!of || weight.kind === "poison") return undefined;
   const found = "sites" in of ? "adapter" : "base";

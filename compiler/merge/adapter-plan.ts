@@ -47,13 +47,15 @@ function parametersPlan(program: Program, adapter: PlacedAdapter, definition: Me
   const tensors: MergedTensor[] = [];
   for (const t of header.tensors.values()) {
     const param = params.get(t.name), interpreter = new Interpreter(diagnostics);
+    // A file without a config may hold tensors of other declarations.
+    if (!param && configOf(header) === undefined) continue;
     if (!param) tensors.push(copiedTensor(t.name, t.dtype, { source, header: t }));
     else tensors.push(finished(t.name, t.dtype, interpreter.paramTensor(param).node, interpreter.builder));
   }
   if (diagnostics.hasErrors) return undefined;
   const stem = /^(.*)\.safetensors$/.exec(header.files[0]?.file ?? "")?.[1] ?? "adapter_model";
   return {
-    method: definition.merge.declaration.name.text, ...streamed(tensors), stem, json: { [configFileOf(header)]: configOf(header) }, texts: {}, copies: [],
+    method: definition.merge.declaration.name.text, ...streamed(tensors), stem, json: configOf(header) === undefined ? {} : { [configFileOf(header)]: configOf(header) }, texts: {}, copies: [],
     sources: sourcesOf(program, definition, tensors), exactness: exactnessOf(tensors),
   };
 }
@@ -145,7 +147,8 @@ function storageOf(definition: MergeDefinition<PlacedAdapter>): StorageType {
 function membersOf(definition: MergeDefinition<PlacedAdapter>): readonly PlacedAdapter[] {
   return definition.members.flatMap(({ of }) => {
     const inner = adapterMerge(of);
-    return inner ? membersOf(inner) : [of];
+    // What a base changed of another one is made of bases.
+    return inner?.members.every((m) => "sites" in m.of) ? membersOf(inner) : [of];
   });
 }
 
