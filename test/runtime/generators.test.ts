@@ -67,6 +67,17 @@ async function logits(composition: string, device: DeviceName, more: Readonly<Re
   }
 }
 
+async function continued(composition: string, device: DeviceName, more: Readonly<Record<string, InputValue>> = {}): Promise<readonly number[]> {
+  const file = join(folder, "spec.adapt");
+  writeFileSync(file, program(composition));
+  const session = await open(file, { device });
+  try {
+    return [...(await session.greedy({ input_ids, ...more }, 4)).data];
+  } finally {
+    session.dispose();
+  }
+}
+
 function distance(a: Float32Array, b: Float32Array): number {
   const away = a.reduce((s, x, i) => s + (x - b[i]!) ** 2, 0), size = b.reduce((s, x) => s + x * x, 0);
   return Math.sqrt(away / size);
@@ -88,5 +99,12 @@ describe.each<DeviceName>(["reference", "cpu", "webgpu"])("on %s", (device) => {
   test("what a run computes for a key is what its value as a known key gives (L21, L22)", { timeout: 180_000 }, async () => {
     const row = Array.from({ length: 4 }, (_, i) => Math.sin(1 + 1.7 * (4 + i)));
     expect(distance(await logits("keys(request.key)", device, { key: row }), await logits("tasks(1)", device))).toBeLessThan(1e-5);
+  });
+
+  test("a text goes on with the adapter that its key made", { timeout: 180_000 }, async () => {
+    const row = Array.from({ length: 4 }, (_, i) => Math.sin(1 + 1.7 * (4 + i)));
+    const got = await continued("keys(request.key)", device, { key: row });
+    expect(got).toEqual(await continued("tasks(1)", device));
+    expect(got).not.toEqual(await continued("none", device));
   });
 });
