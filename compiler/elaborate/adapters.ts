@@ -318,6 +318,7 @@ function equationFor(statements: readonly Statement[], name: string): Expr | und
 /** Does a body call `base`? */
 function readsBase(node: unknown): boolean {
   if (typeof node !== "object" || node === null) return false;
-  if ("kind" in node && node.kind === "Ref" && "name" in node && node.name === "base") return true;
+  const callee = "kind" in node && node.kind === "Call" && "callee" in node ? node.callee : undefined;
+  if (typeof callee === "object" && callee !== null && "name" in callee && callee.name === "base") return true;
   return Object.entries(node).some(([key, v]) => key !== "span" && readsBase(v));
 }

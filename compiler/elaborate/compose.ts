@@ -355,7 +355,8 @@ export class MethodRun {
     }
     if (!bindsMap(on)) {
       lazily(name, value);
-      this.scope.set("base", { kind: "lambda", names: [name], body: { kind: "Ref", name: unadaptedName, span: because }, scope: this.scope, because });
+      // A parameter of this name means itself.
+      if (!this.placed.params.has("base")) this.scope.set("base", { kind: "lambda", names: [name], body: { kind: "Ref", name: unadaptedName, span: because }, scope: this.scope, because });
       lazily(unadaptedName, () => this.evaluator.unadapted(this.site.module, this.site.port, because));
       return;
     }
