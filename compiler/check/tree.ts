@@ -18,6 +18,9 @@ type Building = ModuleInstance & { readonly children: Members; readonly params: 
 type Member = Extract<Statement, { kind: "MemberStmt" }>;
 type NamedType = Extract<TypeExpr, { kind: "NamedType" }>;
 
+/** Files say how long a list is, and are not trusted to say something that can be made. */
+const longestList = 10_000;
+
 interface Place { readonly path: string; readonly key: string; readonly name: string; readonly parent?: ModuleInstance; readonly index?: number; readonly because: Span }
 
 /** Builds trees whose parameters come from the files of `source`. */
@@ -119,6 +122,11 @@ export class TreeBuilder {
     const count = s.type.count && this.evaluator.evaluate(s.type.count, scope);
     if (count && count.kind !== "int") {
       if (count.kind !== "poison") this.evaluator.diagnostics.report("A0204", { at: s.type.count!.span, expected: "Int", found: describe(count) });
+      return false;
+    }
+    const asked = s.index ? s.index.value + 1 : (count?.value ?? 0);
+    if (asked > longestList) {
+      this.evaluator.diagnostics.report("A0203", { at: count?.because ?? s.span, name, value: `${asked} modules`, range: `at most ${longestList} modules`, declared: s.span });
       return false;
     }
     const place = (index?: number): Place => {

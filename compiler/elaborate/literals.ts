@@ -23,11 +23,18 @@ export function rangeOf(e: ExprOf<"Range">, evaluate: (bound: Expr) => Value): V
   return { kind: "range", ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }), inclusive: e.inclusive, because: e.span };
 }
 
+/** Loops are unrolled when building. */
+const longestLoop = 100_000;
+
 /** What `for` visits; nothing after a report. */
 export function itemsOf(over: Value, at: Span, diagnostics: Diagnostics): readonly Value[] {
   if (over.kind === "list" || over.kind === "members") return over.items;
-  if (over.kind === "range" && over.from !== undefined && over.to !== undefined)
-    return Array.from({ length: Math.max(0, over.to - over.from + (over.inclusive ? 1 : 0)) }, (_, i) => int(over.from! + i, at));
+  if (over.kind === "range" && over.from !== undefined && over.to !== undefined) {
+    const { from } = over, length = Math.max(0, over.to - from + (over.inclusive ? 1 : 0));
+    if (length <= longestLoop) return Array.from({ length }, (_, i) => int(from + i, at));
+    diagnostics.report("A0203", { at, name: "loop", value: `${length} turns`, range: `at most ${longestLoop} turns` });
+    return [];
+  }
   if (over.kind !== "poison") diagnostics.report("A0204", { at, expected: "list", found: describe(over) });
   return [];
 }
