@@ -35,18 +35,19 @@ function variants(kind: string, name: string): readonly string[] {
 function goldenCase(set: string, kind: string, name: string, variant = ""): GoldenCase {
   const folder = join(fixtures, set, kind, name), bases = join(fixtures, set, "bases");
   const own = join(import.meta.dirname, kind, `${name}${variant}.adapt`);
-  return { name: `${set}/${kind}/${name}${variant}`, folder, spec: existsSync(own) ? filled(own, folder, join(fixtures, "golden/bases")) : initialised(kind, folder, bases, name) };
+  return { name: `${set}/${kind}/${name}${variant}`, folder, spec: existsSync(own) ? filled(own, folder, bases) : initialised(kind, folder, bases, name) };
 }
 
 const filled = (spec: string, folder: string, bases: string): string =>
-  readFileSync(spec, "utf8").replaceAll("${CASE}", folder).replaceAll("${BASES}", bases);
+  readFileSync(spec, "utf8").replaceAll("${CASE}", folder).replace(/\$\{BASES\}\/([\w.-]+)/g, (_, name: string) => baseAt(bases, name));
+
+/** An oracle may stand on a base of the golden cases. */
+const baseAt = (bases: string, name: string): string => join(existsSync(join(bases, name)) ? bases : join(fixtures, "golden/bases"), name);
 
 function initialised(kind: string, folder: string, bases: string, name: string): string {
   if (kind === "bases") return initText(join(bases, name));
   const { base, adapters } = JSON.parse(readFileSync(join(folder, "case.json"), "utf8")) as { base: string; adapters: string[] };
-  // An oracle may stand on a base of the golden cases.
-  const at = existsSync(join(bases, base)) ? bases : join(fixtures, "golden/bases");
-  return initText(join(at, base), adapters.map((a) => ({ name: a, path: join(folder, "adapters", a) })));
+  return initText(baseAt(bases, base), adapters.map((a) => ({ name: a, path: join(folder, "adapters", a) })));
 }
 
 /** Tensors of a file; whole numbers as i32. */
