@@ -21,9 +21,10 @@ export interface Unit {
   readonly scope: Scope;
 }
 
-/** A file of the library with its names; its declarations are read when they are asked for. */
+/** A file of the library with its names; it is read, and each declaration in it, when somebody asks. */
 export interface StandardUnit {
   readonly name: string;
+  readonly text: string;
   readonly declarations: readonly Outlined[];
   readonly scope: Scope;
 }
@@ -39,22 +40,48 @@ export interface Library {
 
 let standardUnits: readonly StandardUnit[] | undefined;
 
-/** The standard library, outlined once. */
+/** The standard library, made once. */
 export function standardLibrary(): readonly StandardUnit[] {
   if (standardUnits) return standardUnits;
-  const prelude = new Scope();
-  const outlines = Object.entries(stdlib).map(([name, text]) => {
-    const { imports, declarations } = outline({ name: `${name}.adapt`, text });
-    const scope = name === "std/prelude" ? prelude : new Scope(prelude);
-    for (const d of declarations) if (d.word !== "format") bindOutlined(scope, d, name);
-    return { name, declarations, scope, imports };
-  });
-  for (const u of outlines) for (const i of u.imports) for (const { name, as } of i.names) {
-    const found = outlines.find((x) => matches(x.name, i.from.value) && x.scope.own(name.text));
-    if (!found) throw new Error(`the library's ${u.name} imports \`${name.text}\`, which ${i.from.value} does not declare`);
-    u.scope.set((as ?? name).text, { kind: "lazy", because: name.span, force: () => found.scope.lookup(name.text)! });
+  const prelude = new StandardFile("std/prelude", stdlib["std/prelude"]!);
+  return (standardUnits = Object.entries(stdlib).map(([name, text]) => (name === prelude.name ? prelude : new StandardFile(name, text, prelude))));
+}
+
+class StandardFile implements StandardUnit {
+  readonly name: string;
+  readonly text: string;
+  readonly #prelude: StandardFile | undefined;
+  #read: { readonly declarations: readonly Outlined[]; readonly scope: Scope } | undefined;
+
+  constructor(name: string, text: string, prelude?: StandardFile) {
+    this.name = name;
+    this.text = text;
+    this.#prelude = prelude;
   }
-  return (standardUnits = outlines);
+
+  get declarations(): readonly Outlined[] {
+    return this.#whole().declarations;
+  }
+
+  get scope(): Scope {
+    return this.#whole().scope;
+  }
+
+  #whole(): { readonly declarations: readonly Outlined[]; readonly scope: Scope } {
+    if (this.#read) return this.#read;
+    const { imports, declarations } = outline({ name: `${this.name}.adapt`, text: this.text });
+    const scope = new Scope(this.#prelude?.scope);
+    for (const d of declarations) if (d.word !== "format") bindOutlined(scope, d, this.name);
+    for (const i of imports) for (const { name, as } of i.names)
+      scope.set((as ?? name).text, { kind: "lazy", because: name.span, force: () => imported(name.text, i.from.value, this.name) });
+    return (this.#read = { declarations, scope });
+  }
+}
+
+function imported(name: string, from: string, by: string): Value {
+  const found = standardLibrary().find((u) => matches(u.name, from) && u.scope.own(name));
+  if (!found) throw new Error(`the library's ${by} imports \`${name}\`, which ${from} does not declare`);
+  return found.scope.lookup(name)!;
 }
 
 function bindOutlined(scope: Scope, d: Outlined, file: string): void {
@@ -156,16 +183,18 @@ const wordOf = { Architecture: "architecture", Format: "format", Merge: "merge",
  */
 export function declarationsOf<K extends keyof typeof wordOf>(library: Library, kind: K, mentioning?: readonly string[]): readonly Declared<K>[] {
   const ofKind = (declaration: Declaration, home: Scope): readonly Declared<K>[] => (declaration.kind === kind ? [{ declaration, home } as Declared<K>] : []);
+  // Most files need not be read to know that they have none.
+  const may = (u: StandardUnit): boolean => u.text.includes(`${wordOf[kind]} `) && (!mentioning || mentioning.some((text) => u.text.includes(JSON.stringify(text))));
   const mentioned = (d: Outlined): boolean => d.word === wordOf[kind] && (!mentioning || mentioning.some((text) => d.mentions(text)));
   return [
     ...library.own.flatMap((u) => u.file.declarations.flatMap((d) => ofKind(d, u.scope))),
-    ...library.standard.flatMap((u) => u.declarations.filter(mentioned).flatMap((d) => ofKind(d.tree(), u.scope))),
+    ...library.standard.filter(may).flatMap((u) => u.declarations.filter(mentioned).flatMap((d) => ofKind(d.tree(), u.scope))),
   ];
 }
 
 /** The file of the library that declares a name. */
 export function standardHome(library: Library, kind: keyof typeof wordOf, name: string): string | undefined {
-  return library.standard.find((u) => u.declarations.some((d) => d.word === wordOf[kind] && d.name.text === name))?.name;
+  return library.standard.find((u) => u.text.includes(name) && u.declarations.some((d) => d.word === wordOf[kind] && d.name.text === name))?.name;
 }
 
 /** Names of library files and folders that can be imported. */
