@@ -79,7 +79,7 @@ class StandardFile implements StandardUnit {
 }
 
 function imported(name: string, from: string, by: string): Value {
-  const found = standardLibrary().find((u) => matches(u.name, from) && u.scope.own(name));
+  const found = standardLibrary().find((u) => matches(u.name, from) && u.declarations.some((d) => d.word !== "format" && d.name.text === name));
   if (!found) throw new Error(`the library's ${by} imports \`${name}\`, which ${from} does not declare`);
   return found.scope.lookup(name)!;
 }

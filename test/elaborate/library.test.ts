@@ -33,6 +33,10 @@ test("every extern function has a row, and every row an extern function with its
   expect(Object.keys(builtins).sort()).toEqual([...new Set(declared)].sort());
 });
 
+test("every import of the library is declared somewhere", () => {
+  for (const u of standardLibrary()) for (const name of u.scope.names()) expect(u.scope.lookup(name), `${name} in ${u.name}`).toBeDefined();
+});
+
 test("every name in the library means something", () => {
   const diagnostics = new Diagnostics();
   for (const u of standardLibrary()) for (const d of trees(u)) checkNames(d, u.scope, diagnostics);
