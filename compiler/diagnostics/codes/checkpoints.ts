@@ -202,12 +202,6 @@ The adapter's config names the base it was trained on, and it is not the one it 
 A checkpoint is a directory: configs, tokenizer and tensors belong together.
 `),
 
-  A0627: error("Tensor holds values that are not numbers", (p: { at: Span; file: string; tensor: string; detail: string }) => ({
-    labels: [here(p.at, `\`${p.tensor}\` is not finite`)], body: p.detail,
-  }), `
-A weight with NaN or infinity makes every result meaningless.
-`),
-
   A0628: error("Tensor is not of a known kind", (p: { at: Span; file: string; tensor: string; body: string; count: number }) => ({
     labels: [here(p.at, p.count > 1 ? `holds ${p.count} tensors no rule names` : "holds a tensor no rule names")],
     body: p.body, table: [[p.tensor]],

@@ -101,12 +101,6 @@ Two changes of one map commute when both only add to it, \`y + f(x)\`, or both o
 numbers in the other order.
 `),
 
-  A0314: error("Adapters are placed on nothing in common", (p: { at: Span; sites: readonly string[]; body: string }) => ({
-    labels: [here(p.at, "no common site")], body: p.body, table: p.sites.length > 0 ? [[names(p.sites)]] : undefined,
-  }), `
-This composition needs members that act at the same sites.
-`),
-
   A0315: error("Pattern of the adapter fits no module", (p: { at: Span; file: string; field: string; pattern: string; body?: string; modules?: readonly string[] }) => ({
     labels: [here(p.at, `\`${p.field}\` in its ${p.file} names none`)],
     body: p.body ?? `\`${p.pattern}\` fits no module of the base.`,
