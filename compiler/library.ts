@@ -192,6 +192,14 @@ export function declarationsOf<K extends keyof typeof wordOf>(library: Library, 
   ];
 }
 
+/** Names of the declarations of a kind, as `declarationsOf` has them; the library's are not parsed for it. */
+export function namesOf(library: Library, kind: keyof typeof wordOf): readonly string[] {
+  return [
+    ...library.own.flatMap((u) => u.file.declarations.flatMap((d) => (d.kind === kind ? [d.name.text] : []))),
+    ...library.standard.flatMap((u) => u.declarations.flatMap((d) => (d.word === wordOf[kind] ? [d.name.text] : []))),
+  ];
+}
+
 /** The file of the library that declares a name. */
 export function standardHome(library: Library, kind: keyof typeof wordOf, name: string): string | undefined {
   return library.standard.find((u) => u.text.includes(name) && u.declarations.some((d) => d.word === wordOf[kind] && d.name.text === name))?.name;

@@ -25,7 +25,7 @@ import { TreeBuilder } from "./check/tree.ts";
 import { describe, type Base, type Declared, type ModuleInstance } from "./check/values.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
 import { basePorts, type BasePorts } from "./elaborate/ports.ts";
-import { declarationsOf, loadLibrary, standardHome, type Library } from "./library.ts";
+import { declarationsOf, loadLibrary, namesOf, standardHome, type Library } from "./library.ts";
 
 /** A model a file exports. */
 export interface ExportedModel { readonly name: string; readonly model: ModelTerm }
@@ -255,15 +255,8 @@ class ProgramChecker {
     return {
       diagnostics: this.diagnostics, evaluate: (e) => this.interpreter.evaluate(e, home), baseNamed, formats,
       checkpoint: (path) => this.checkpoint(path, "adapter"), difference: (parts) => differenceAdapter(parts, this.diagnostics),
-      mergeNamed: (name, at) => {
-        const found = home.lookup(name);
-        if (found?.kind === "declared" && found.declared.declaration.kind === "Merge") return found.declared as Declared<"Merge">;
-        const merges = declarationsOf(this.library, "Merge").map((m) => m.declaration.name.text);
-        const from = standardHome(this.library, "Merge", name);
-        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "merge", found: describe(found) });
-        else if (!found) this.diagnostics.report("A0513", { at, name, candidates: [...new Set(merges)], ...(from ? { importFrom: from } : {}) });
-        return undefined;
-      },
+      mergeNamed: (name, at) => this.declared(name, at, home, "Merge", "merge", (candidates, from) =>
+        this.diagnostics.report("A0513", { at, name, candidates: [...new Set(candidates)], ...(from ? { importFrom: from } : {}) })),
       memberNamed: (name, at) => {
         const part = this.named(name, at, home);
         if (part.kind === "adapter") this.used.add(part.adapter);
@@ -302,13 +295,7 @@ class ProgramChecker {
   private routing(home: Scope): RouterContext {
     return {
       ...this.placement(home),
-      routerNamed: (name, at) => {
-        const found = home.lookup(name);
-        if (found?.kind === "declared" && found.declared.declaration.kind === "RouterDecl") return found.declared as Declared<"RouterDecl">;
-        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "router", found: describe(found) });
-        if (!found) this.unknown(name, at, "RouterDecl", "router");
-        return undefined;
-      },
+      routerNamed: (name, at) => this.declared(name, at, home, "RouterDecl", "router"),
     };
   }
 
@@ -320,13 +307,7 @@ class ProgramChecker {
   private generating(home: Scope): GeneratorContext {
     return {
       ...this.placement(home),
-      generatorNamed: (name, at) => {
-        const found = home.lookup(name);
-        if (found?.kind === "declared" && found.declared.declaration.kind === "GeneratorDecl") return found.declared as Declared<"GeneratorDecl">;
-        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "generator", found: describe(found) });
-        if (!found) this.unknown(name, at, "GeneratorDecl", "generator");
-        return undefined;
-      },
+      generatorNamed: (name, at) => this.declared(name, at, home, "GeneratorDecl", "generator"),
     };
   }
 
@@ -371,21 +352,27 @@ class ProgramChecker {
         if (part.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "base", found: part.kind === "other" ? part.what : part.kind });
         return undefined;
       },
-      methodNamed: (name, at) => {
-        const found = home.lookup(name) ?? this.unknown(name, at, "Method", "method");
-        if (found?.kind === "declared" && found.declared.declaration.kind === "Method") return found.declared as Declared<"Method">;
-        if (found && found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: "method", found: describe(found) });
-        return undefined;
-      },
+      methodNamed: (name, at) => this.declared(name, at, home, "Method", "method"),
       checkpoint: (path, kind) => this.checkpoint(path, kind),
     };
   }
 
-  /** Reports an unknown name of the library, with the import that would bring it. */
-  private unknown(name: string, at: Span, kind: "Method" | "RouterDecl" | "GeneratorDecl", what: string): undefined {
-    const all = declarationsOf(this.library, kind);
-    const home = standardHome(this.library, kind, name);
-    this.diagnostics.report("A0105", { at, name, what, candidates: all.map((m) => m.declaration.name.text), ...(home ? { importFrom: home.slice(0, home.lastIndexOf("/")) } : {}) });
+  /**
+   * The declaration of a kind that a name stands for; undefined after a report. An unknown name comes with those there are and the
+   * import that would bring it; `absent` reports it in other words.
+   */
+  private declared<K extends "Method" | "RouterDecl" | "GeneratorDecl" | "Merge">(
+    name: string, at: Span, home: Scope, kind: K, what: string, absent?: (candidates: readonly string[], from: string | undefined) => void,
+  ): Declared<K> | undefined {
+    const found = home.lookup(name);
+    if (found?.kind === "declared" && found.declared.declaration.kind === kind) return { ...found.declared } as Declared<K>;
+    if (found) {
+      if (found.kind !== "poison") this.diagnostics.report("A0108", { at, name, expected: what, found: describe(found) });
+      return undefined;
+    }
+    const candidates = namesOf(this.library, kind), from = standardHome(this.library, kind, name);
+    if (absent) absent(candidates, from);
+    else this.diagnostics.report("A0105", { at, name, what, candidates, ...(from ? { importFrom: from.slice(0, from.lastIndexOf("/")) } : {}) });
     return undefined;
   }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { writeSafetensors } from "../../formats/safetensors.ts";
-import { open } from "../../index.ts";
+import { logitsOf, withSpec } from "../runtime/spec-runs.ts";
 
 const base = resolve(import.meta.dirname, "../fixtures/golden/bases/llama");
 const folder = mkdtempSync(join(tmpdir(), "adapt-bottleneck-"));
@@ -24,20 +24,13 @@ writeFileSync(weights, writeSafetensors([1, 2].flatMap((layer) => {
 
 const input_ids = { dtype: "i32" as const, shape: [1, 5], data: Int32Array.of(5, 6, 7, 8, 9) };
 async function logits(declared: string, adapter: string): Promise<Float32Array> {
-  const spec = join(folder, "spec.adapt");
-  writeFileSync(spec, `edition 2026
+  return withSpec(join(folder, "spec.adapt"), `edition 2026
 
 ${declared}
 base llama = pretrained("${base}")
 ${adapter === "none" ? "" : `adapter tone = ${adapter} on llama.model.layers[1..].mlp from "${weights}"\n`}
 export model m = llama${adapter === "none" ? "" : " with tone"}
-`);
-  const session = await open(spec, { device: "reference" });
-  try {
-    return (await session.run({ input_ids }, { outputs: ["logits"] })).logits!.data as Float32Array;
-  } finally {
-    session.dispose();
-  }
+`, "reference", logitsOf({ input_ids }));
 }
 
 test("reduction and width are two ways to say one size", async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { writeSafetensors } from "../../formats/safetensors.ts";
-import { open } from "../../index.ts";
+import { distance, logitsOf, withSpec } from "../runtime/spec-runs.ts";
 
 const base = resolve(import.meta.dirname, "../fixtures/golden/bases/llama");
 const folder = mkdtempSync(join(tmpdir(), "adapt-rank-wise-"));
@@ -19,9 +19,9 @@ const bytes = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, da
 
 const input_ids = { dtype: "i32" as const, shape: [1, 5], data: Int32Array.of(5, 6, 7, 8, 9) };
 async function logits(adapter: string, tensors: Readonly<Record<string, readonly [readonly number[], Float32Array]>>): Promise<Float32Array> {
-  const spec = join(folder, "spec.adapt"), weights = join(folder, "fine.safetensors");
+  const weights = join(folder, "fine.safetensors");
   writeFileSync(weights, writeSafetensors(Object.entries(tensors).map(([name, [shape, data]]) => ({ name: `${site}.${name}`, dtype: "f32", shape, data: bytes(data) }))));
-  writeFileSync(spec, `edition 2026
+  return withSpec(join(folder, "spec.adapt"), `edition 2026
 
 import { ${adapter.slice(0, adapter.indexOf("("))} } from "std/methods"
 
@@ -33,17 +33,7 @@ base llama = pretrained("${base}")
 adapter fine = ${adapter} on llama.model.layers[1].self_attn.o_proj from "${weights}"
 
 export model m = llama with fine
-`);
-  const session = await open(spec, { device: "reference" });
-  try {
-    return (await session.run({ input_ids }, { outputs: ["logits"] })).logits!.data as Float32Array;
-  } finally {
-    session.dispose();
-  }
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  return Math.sqrt(a.reduce((s, x, i) => s + (x - b[i]!) ** 2, 0) / b.reduce((s, x) => s + x * x, 0));
+`, "reference", logitsOf({ input_ids }));
 }
 
 const factors = (up: Float32Array) => ({ A: [[rank, width], A], B: [[width, rank], up] }) as const;

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { writeSafetensors } from "../../formats/safetensors.ts";
-import { open, type DeviceName } from "../../index.ts";
+import type { DeviceName } from "../../index.ts";
+import { logitsOf, withSpec } from "../runtime/spec-runs.ts";
 
 const base = resolve(import.meta.dirname, "../fixtures/golden/bases/llama");
 const folder = mkdtempSync(join(tmpdir(), "adapt-sharing-"));
@@ -20,8 +21,7 @@ function file(name: string, tensors: readonly string[]): string {
 
 const input_ids = { dtype: "i32" as const, shape: [1, 5], data: Int32Array.of(5, 6, 7, 8, 9) };
 async function run(format: string, weights: string, device: DeviceName): Promise<{ logits: Float32Array; bytes: number }> {
-  const spec = join(folder, "spec.adapt");
-  writeFileSync(spec, `edition 2026
+  return withSpec(join(folder, "spec.adapt"), `edition 2026
 
 /// A gain on what a block yields.
 method Gain() on h: Hidden[D] {
@@ -33,13 +33,7 @@ base llama = pretrained("${base}")
 adapter gain = Gain() on llama.model.layers[*].mlp from "${weights}"
 
 export model m = llama with gain
-`);
-  const session = await open(spec, { device });
-  try {
-    return { logits: (await session.run({ input_ids }, { outputs: ["logits"] })).logits!.data as Float32Array, bytes: session.weightBytes };
-  } finally {
-    session.dispose();
-  }
+`, device, async (session) => ({ logits: await logitsOf({ input_ids })(session), bytes: session.weightBytes }));
 }
 
 test.each<DeviceName>(["reference", "cpu"])("shared parameters are those of each site, and there once, on %s", async (device) => {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { writeSafetensors, type TensorToWrite } from "../../formats/safetensors.ts";
-import { open, type DeviceName, type InputValue } from "../../index.ts";
+import type { DeviceName, InputValue } from "../../index.ts";
+import { distance, logitsOf, withSpec } from "./spec-runs.ts";
 
 const golden = resolve(import.meta.dirname, "../fixtures/golden");
 const folder = mkdtempSync(join(tmpdir(), "adapt-generators-"));
@@ -56,32 +57,11 @@ export model m = llama with ${composition}
 const rows = 3, length = 6;
 const input_ids = { dtype: "i32" as const, shape: [rows, length], data: Int32Array.from({ length: rows * length }, (_, i) => (i * 37 + 11) % 300) };
 
-async function logits(composition: string, device: DeviceName, more: Readonly<Record<string, InputValue>> = {}): Promise<Float32Array> {
-  const file = join(folder, "spec.adapt");
-  writeFileSync(file, program(composition));
-  const session = await open(file, { device });
-  try {
-    return (await session.run({ input_ids, ...more }, { outputs: ["logits"] })).logits!.data as Float32Array;
-  } finally {
-    session.dispose();
-  }
-}
-
-async function continued(composition: string, device: DeviceName, more: Readonly<Record<string, InputValue>> = {}): Promise<readonly number[]> {
-  const file = join(folder, "spec.adapt");
-  writeFileSync(file, program(composition));
-  const session = await open(file, { device });
-  try {
-    return [...(await session.greedy({ input_ids, ...more }, 4)).data];
-  } finally {
-    session.dispose();
-  }
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  const away = a.reduce((s, x, i) => s + (x - b[i]!) ** 2, 0), size = b.reduce((s, x) => s + x * x, 0);
-  return Math.sqrt(away / size);
-}
+type More = Readonly<Record<string, InputValue>>;
+const spec = join(folder, "spec.adapt");
+const logits = (composition: string, device: DeviceName, more: More = {}): Promise<Float32Array> => withSpec(spec, program(composition), device, logitsOf({ input_ids, ...more }));
+const continued = (composition: string, device: DeviceName, more: More = {}): Promise<readonly number[]> =>
+  withSpec(spec, program(composition), device, async (session) => [...(await session.greedy({ input_ids, ...more }, 4)).data]);
 
 describe.each<DeviceName>(["reference", "cpu", "webgpu"])("on %s", (device) => {
   test("a row's key makes the adapter that the key makes alone", { timeout: 180_000 }, async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { open, type DeviceName } from "../../index.ts";
+import { distance, logitsOf, withSpec } from "./spec-runs.ts";
 
 const golden = resolve(import.meta.dirname, "../fixtures/golden");
 const folder = mkdtempSync(join(tmpdir(), "adapt-routing-"));
@@ -41,23 +42,11 @@ router choice = hard() per sequence at each site
 const rows = 4, length = 6;
 const input_ids = { dtype: "i32" as const, shape: [rows, length], data: Int32Array.from({ length: rows * length }, (_, i) => (i * 37 + 11) % 300) };
 
-async function logits(composition: string, device: DeviceName, key: readonly string[] = Array.from({ length: rows }, () => "none")): Promise<Float32Array> {
-  const file = join(folder, "spec.adapt");
+function logits(composition: string, device: DeviceName, key: readonly string[] = Array.from({ length: rows }, () => "none")): Promise<Float32Array> {
   // What a model does not name is left out, so that a spec has no warnings.
   const used = (line: string): boolean => !/^(input|adapter|router \w+ =)/.test(line) || new RegExp(`\\b${/^(?:input|adapter|router) (\w+)/.exec(line)![1]}\\b`).test(composition);
-  writeFileSync(file, `${program.split("\n").filter(used).join("\n")}\nexport model m = llama with ${composition}\n`);
-  const session = await open(file, { device });
-  try {
-    const out = (await session.run({ input_ids, ...(composition.includes("request.key") ? { key } : {}) }, { outputs: ["logits"] })).logits!;
-    return out.data as Float32Array;
-  } finally {
-    session.dispose();
-  }
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  const away = a.reduce((s, x, i) => s + (x - b[i]!) ** 2, 0), size = b.reduce((s, x) => s + x * x, 0);
-  return Math.sqrt(away / size);
+  const text = `${program.split("\n").filter(used).join("\n")}\nexport model m = llama with ${composition}\n`;
+  return withSpec(join(folder, "spec.adapt"), text, device, logitsOf({ input_ids, ...(composition.includes("request.key") ? { key } : {}) }));
 }
 
 describe.each<DeviceName>(["reference", "cpu", "webgpu"])("on %s", (device) => {
