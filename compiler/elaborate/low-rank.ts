@@ -84,7 +84,8 @@ export function mixedFactors(b: GraphBuilder, terms: readonly LowRank[], weights
 
 /**
  * Each row of the batch with the effects of its own slot: `slots` is i32 `[B]`, the first axis of `x`, and slot `n` is the sum
- * of `groups[n]`; an empty one has no effect. The factors of a row are read where they lie, so a row costs its own rank.
+ * of `groups[n]`; an empty one has no effect. The factors of a row are read where they lie, in steps of the largest rank: one of
+ * a smaller rank, or without an adapter, takes as long and adds nothing there.
  */
 export function groupedProducts(b: GraphBuilder, x: NodeId, groups: readonly (readonly LowRank[])[], slots: NodeId): NodeId {
   const some = groups.find((g) => g.length > 0)![0]!;
