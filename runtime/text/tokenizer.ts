@@ -53,10 +53,12 @@ export function makeTokenizer(
   const constants = Object.fromEntries(
     Object.entries(config).flatMap(([k, v]) => (k.endsWith("_token") && contentOf(v) !== undefined ? [[k, contentOf(v)]] : [])),
   );
+  const cleaned = cleansSpaces(definition, config);
   let compiled: Template | undefined;
   return {
     encode: (text, options) => [...engine.encode(text, { add_special_tokens: options?.special ?? true }).ids],
-    decode: (ids, options) => (ids.length === 0 ? "" : engine.decode([...ids], { skip_special_tokens: !(options?.special ?? false) })),
+    decode: (ids, options) =>
+      ids.length === 0 ? "" : engine.decode([...ids], { skip_special_tokens: !(options?.special ?? false), clean_up_tokenization_spaces: cleaned }),
     tokenId: (token) => engine.token_to_id(token),
     hasChatTemplate: template !== undefined,
     chat(messages, options) {
@@ -69,6 +71,16 @@ export function makeTokenizer(
       }
     },
   };
+}
+
+/**
+ * Whether decoding takes the spaces before punctuation away: where the config asks for it and the model is not BPE, whose
+ * own spaces that would corrupt (transformers 5, `PreTrainedTokenizerFast._decode`; the engine alone would always do it).
+ */
+function cleansSpaces(definition: Readonly<Record<string, unknown>>, config: Readonly<Record<string, unknown>>): boolean {
+  const model = definition["model"];
+  const bpe = typeof model === "object" && model !== null && (("type" in model && model.type === "BPE") || "merges" in model);
+  return config["clean_up_tokenization_spaces"] === true && (!bpe || config["clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output"] === true);
 }
 
 /** `chat_template` of a tokenizer config: a text, or a list of named texts of which `default` is taken. */

@@ -13,6 +13,7 @@ tok = AutoTokenizer.from_pretrained(sys.argv[1])
 texts = [
     "", " ", "Hello world", "In the beginning God created the heaven and the earth.", "def f(x):\n    return x + 1\n", "naïve café – “quotes”",
     "日本語のテキスト", "emoji 😀👩‍👩‍👧 done", "  two  spaces\t tab\r\n", "<s> literal </s>", "a" * 50, "Z̴͑a\u0301lgo", "1234567890 3.14159",
+    " .", "he does n't stop , ever .",
 ]
 rows = []
 for t in texts:
