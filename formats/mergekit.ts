@@ -20,9 +20,12 @@ export interface Named<T> { readonly value: T; readonly at: Place }
 export type Parameters = ReadonlyMap<string, { readonly setting: Setting; readonly name: Place }>;
 
 export interface ModelUse {
-  /** As written: a path or a name of the hub. */
+  /** What stands for it: `path[@revision][+adapter]`. */
   readonly model: string;
+  /** A path or a name of the hub. */
+  readonly path: string;
   readonly revision?: string;
+  /** The directory of an adapter that is folded into the model, with its revision if it has one. */
   readonly adapter?: string;
   readonly at: Place;
   readonly parameters: Parameters;
@@ -127,7 +130,7 @@ class Reader {
     if (!isMap(node)) return this.#invalid(placeOf(node), "models", "A model is a map with the field `model`.");
     this.#fields(node, fields, "a model");
     const model = this.#model(node, "model");
-    if (!model) return this.#invalid(placeOf(node), "model", "The field `model` is missing.");
+    if (!model) return node.has("model") ? undefined : this.#invalid(placeOf(node), "model", "The field `model` is missing.");
     const range = child(node, "layer_range");
     const numbers = isSeq(range) ? range.items.map((i) => (isScalar(i) ? Number(i.value) : NaN)) : undefined;
     const [from, to] = numbers ?? [];
@@ -141,13 +144,25 @@ class Reader {
     const node = child(map, key);
     if (node === undefined || (isScalar(node) && node.value === null)) return undefined;
     const at = placeOf(node);
-    if (isScalar(node)) return { ...reference(String(node.value)), at, parameters: new Map() };
+    if (isScalar(node)) return this.#reference(String(node.value), at, key);
     if (!isMap(node)) return this.#invalid(at, key, "A model is a path, or a map with `model`.");
     this.#fields(node, ["model", "lora", "override_architecture"], "a model");
-    const path = (n: unknown): string | undefined => (isScalar(n) ? String(n.value) : isMap(n) ? String(n.get("path")) : undefined);
+    const path = (n: unknown): string | undefined => {
+      if (!isMap(n)) return isScalar(n) && n.value !== null ? String(n.value) : undefined;
+      this.#fields(n, ["path", "revision"], "a path");
+      const revision = n.get("revision");
+      return `${String(n.get("path"))}${revision === undefined || revision === null ? "" : `@${String(revision)}`}`;
+    };
     const model = path(child(node, "model")), adapter = path(child(node, "lora"));
     if (node.has("override_architecture")) this.#problems.push({ kind: "other", at: this.#key(node, "override_architecture"), name: "override_architecture", detail: "Adapt merges tensors by their names and needs no architecture." });
-    return model === undefined ? this.#invalid(at, key, "The field `model` is missing.") : { ...reference(model), ...(adapter === undefined ? {} : { adapter }), at, parameters: new Map() };
+    return model === undefined ? this.#invalid(at, key, "The field `model` is missing.") : this.#reference(adapter === undefined ? model : `${model}+${adapter}`, at, key);
+  }
+
+  #reference(text: string, at: Place, key: string): ModelUse | undefined {
+    const [whole = "", adapter, more] = text.split("+"), [path = "", revision] = whole.split("@");
+    const odd = [whole, adapter ?? "x"].some((p) => p === "" || p.startsWith("@") || p.split("@").length > 2);
+    if (more !== undefined || odd) return this.#invalid(at, key, "A model is `path`, `path@revision`, and perhaps `+adapter`, each once.");
+    return { model: text, path, ...(revision === undefined ? {} : { revision }), ...(adapter === undefined ? {} : { adapter }), at, parameters: new Map() };
   }
 
   #parameters(map: YAMLMap): Parameters {
@@ -253,12 +268,6 @@ const child = (map: YAMLMap, key: string): unknown => map.get(key, true);
 function placeOf(node: unknown): Place {
   const range = (node as Node | null | undefined)?.range;
   return range ? { start: range[0], end: range[1] } : { start: 0, end: 0 };
-}
-
-function reference(text: string): Pick<ModelUse, "model" | "revision" | "adapter"> {
-  const [whole = "", adapter] = text.split("+");
-  const at = whole.indexOf("@");
-  return { model: at < 0 ? whole : whole.slice(0, at), ...(at < 0 ? {} : { revision: whole.slice(at + 1) }), ...(adapter === undefined ? {} : { adapter }) };
 }
 
 /** What a setting says for a tensor at `t`, the place of its layer from 0 to 1; undefined where no filter fits. */

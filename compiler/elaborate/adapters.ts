@@ -20,6 +20,7 @@ import type { Scope } from "../check/scope.ts";
 import type { ModuleInstance, ParamInstance, TensorVal, Value, ValueOf, WDim } from "../check/values.ts";
 import { actsAt, type BodyEvaluator } from "./compose.ts";
 import { composeAt, mapChangeAt } from "./composer.ts";
+import { foldedParams, type NotFolded } from "./folded.ts";
 import type { MergeRunner } from "./merge.ts";
 import { mergedChange, type MapChange, type MergedChange } from "./merged-adapter.ts";
 import { fileParam, type GeneratorRunner } from "./generated.ts";
@@ -137,10 +138,7 @@ export class AdapterPlacement implements Placement {
     const own = forward(inputs);
     if (own.kind === "list") return this.results(module, own);
     if (own.kind !== "tensor" || !this.acts(module, "output")) return this.ports.settle(module, "output", own);
-    const overrides = (adapter: PlacedAdapter): Overrides | undefined => {
-      const here = adapter.replacements.filter((r) => r.module === module);
-      return here.length === 0 ? undefined : new Map(here.map((r) => [r.param, this.tensorOf(adapter, r.header, r.param.dims, adapter.because)]));
-    };
+    const overrides = (adapter: PlacedAdapter): Overrides | undefined => this.overridesOf(adapter, module);
     this.running.add(module);
     const node = composeAt(this.term, {
       module, port: "output", input: changed.node, value: own.node,
@@ -213,6 +211,11 @@ export class AdapterPlacement implements Placement {
     }, value);
   }
 
+  private overridesOf(adapter: PlacedAdapter, module: ModuleInstance): Overrides | undefined {
+    const here = adapter.replacements.filter((r) => r.module === module);
+    return here.length === 0 ? undefined : new Map(here.map((r) => [r.param, this.tensorOf(adapter, r.header, r.param.dims, adapter.because)]));
+  }
+
   private changed(module: ModuleInstance, params: ReadonlyMap<string, TensorVal>): Overrides {
     return new Map([...params].flatMap(([name, value]) => { const p = module.params.get(name); return p ? [[p, value] as const] : []; }));
   }
@@ -275,6 +278,16 @@ export class AdapterPlacement implements Placement {
     const input = isTable(module) ? b.input(`~in ${module.key}`, "i32", [1]) : b.input(`~in ${module.key}`, "f32", [1, dims.from.dim]);
     const value = b.input(`~out ${module.key}`, "f32", [1, dims.to.dim]);
     return mapChangeAt({ kind: "adapter", adapter, span: adapter.span }, { module, port: "output", input, value, replaced: () => undefined, map: () => this.mapOf(module, undefined) }, this.evaluator());
+  }
+
+  /** What an adapter makes of the parameters of a module, by name, as they are stored. */
+  folded(adapter: PlacedAdapter, module: ModuleInstance): ReadonlyMap<string, NodeId> | NotFolded {
+    const weight = module.params.get("weight");
+    return foldedParams(adapter, module, {
+      evaluator: this.evaluator(), paramTensor: (p) => this.elaborator.paramTensor(p), mapOf: (overrides) => this.mapOf(module, overrides),
+      inputFirst: weight !== undefined && linearDims(module) !== undefined && this.storesInputFirst(module, weight),
+      overrides: this.overridesOf(adapter, module), changed: (params) => this.changed(module, params),
+    });
   }
 
   /** The logical map `[O, I]` of a module with one weight matrix, and its bias. */

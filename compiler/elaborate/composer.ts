@@ -29,8 +29,7 @@ export function composeAt(term: Term, site: PortSite, evaluator: BodyEvaluator):
 
 /** What a composition changes of a module's map, as nodes; nothing where it has no single map. */
 export function mapChangeAt(term: Term, site: PortSite, evaluator: BodyEvaluator): { readonly weight?: NodeId; readonly bias?: NodeId } {
-  const composer = new Composer(site, evaluator);
-  const before = composer.initial(), after = composer.denote(term, before, wholePort);
+  const { before, after } = stateAt(term, site, evaluator);
   const changed = (pick: (m: NonNullable<PortState["map"]>) => Combination | undefined): NodeId | undefined => {
     const [old, now] = [before.map && pick(before.map), after.map && pick(after.map)];
     const change = after !== before && now ? plus(now, old ?? new Map<NodeId, number>(), -1) : undefined;
@@ -38,6 +37,12 @@ export function mapChangeAt(term: Term, site: PortSite, evaluator: BodyEvaluator
   };
   const weight = changed((m) => m.weight()), bias = changed((m) => m.bias());
   return { ...(weight === undefined ? {} : { weight }), ...(bias === undefined ? {} : { bias }) };
+}
+
+/** The state of a port before and after a composition. */
+export function stateAt(term: Term, site: PortSite, evaluator: BodyEvaluator): { readonly before: PortState; readonly after: PortState } {
+  const composer = new Composer(site, evaluator), before = composer.initial();
+  return { before, after: composer.denote(term, before, wholePort) };
 }
 
 interface Part { readonly weight: Weight; readonly of: PortState }
@@ -98,10 +103,7 @@ class Composer {
   private get dispatch(): DispatchContext {
     return {
       site: this.site, evaluator: this.evaluator,
-      denoteAt: (term, site, evaluator) => {
-        const composer = new Composer(site, evaluator), before = composer.initial();
-        return { before, after: composer.denote(term, before, wholePort) };
-      },
+      denoteAt: stateAt,
     };
   }
 

@@ -2,11 +2,18 @@
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Exactness, MergedTensor, MergePlan } from "../../runtime/merge/merge-plan.ts";
 import type { Span } from "../base/source.ts";
+import type { AdaptedModel, AdaptedNames } from "./adapted-model.ts";
 import { streamed } from "./streamed.ts";
 import type { Vocabularies } from "./vocabulary.ts";
 
 /** A checkpoint that takes part in a merge. */
-export interface Input { readonly name: string; readonly header: CheckpointHeader; readonly at: Span }
+export interface Input {
+  readonly name: string;
+  readonly header: CheckpointHeader;
+  readonly at: Span;
+  /** The adapter that is folded into it. */
+  readonly adapted?: AdaptedModel & { readonly names: AdaptedNames };
+}
 
 export interface FinalParts {
   readonly method: string;
@@ -38,7 +45,10 @@ export function finalPlan(parts: FinalParts): MergePlan {
   const from = parts.vocabulary?.tokenizer ?? donor;
   return {
     method: parts.method, ...streamed(tensors), stem: "model", json: { "config.json": config }, texts,
-    sources: Object.fromEntries(parts.inputs.map((i) => [i.name, { path: i.header.location, kind: "base" as const }])),
+    sources: Object.fromEntries(parts.inputs.flatMap(({ name, header, adapted }) => [
+      [name, { path: header.location, kind: "base" as const }],
+      ...(adapted ? [[adapted.names.base, { path: header.location, kind: "base" as const }], [adapted.names.adapter, { path: adapted.adapter.location, kind: "adapter" as const }]] as const : []),
+    ])),
     copies: from.header.listing.filter((f) => companions.test(f) && !(f in texts)).map((file) => ({ source: from.name, file })),
     exactness: exactnessOf(tensors),
   };

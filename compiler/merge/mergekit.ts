@@ -11,6 +11,7 @@ import { float, int, bool, text, type Declared, type Value } from "../check/valu
 import { memberType } from "../elaborate/merge.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { standardLibrary } from "../library.ts";
+import { adaptedModel } from "./adapted-model.ts";
 import { finalPlan, type Input } from "./checkpoint-plan.ts";
 import { inLayer, layerOf, placeIn, stacksOf } from "../../formats/layer-names.ts";
 import { mergedTensor, type MemberTensor } from "./tensor-recipe.ts";
@@ -83,17 +84,17 @@ class Planner {
     for (const use of this.#uses()) {
       if (this.#inputs.has(use.model)) continue;
       const at = this.#at(use.at);
-      if (use.adapter !== undefined) {
-        this.#diagnostics.report("A0109", { at, what: "a model with an adapter in a mergekit file", help: "write the merge as an `.adapt` program, where adapters are members" });
-        return false;
-      }
-      const path = use.revision === undefined ? host.resolve(`${this.#options.models}/_`, use.model) : `${use.model}@${use.revision}`;
+      const base = use.revision === undefined ? use.path : `${use.path}@${use.revision}`;
+      const path = use.revision === undefined ? host.resolve(`${this.#options.models}/_`, base) : base;
       const found = await host.openCheckpoint(path, "base");
       if ("problem" in found) {
         this.#diagnostics.report("A0612", { at, path: use.model, location: path, detail: found.detail });
         return false;
       }
-      this.#inputs.set(use.model, { name: use.model, header: found, at });
+      const names = { base, adapter: `+${use.adapter ?? ""}` };
+      const adapted = use.adapter === undefined ? undefined : await adaptedModel({ base, adapter: use.adapter }, names, this.#options.models, host, at, this.#diagnostics);
+      if (use.adapter !== undefined && !adapted) return false;
+      this.#inputs.set(use.model, { name: use.model, header: found, at, ...(adapted ? { adapted: { ...adapted, names } } : {}) });
     }
     return true;
   }
@@ -228,7 +229,8 @@ class Planner {
   #member(u: ModelUse, name: string, reference: string): MemberTensor | undefined {
     const { header } = this.#input(u);
     const tensor = header.tensors.get(name) ?? header.tensors.get(this.#vocabularies!.twin(u.model, name) ?? "");
-    if (tensor) return { source: u.model, header: tensor };
+    const made = tensor && this.#input(u).adapted?.tensors.get(tensor.name);
+    if (tensor) return { source: u.model, header: tensor, ...(made ? { made } : {}) };
     const all = [...this.#input(this.#uses()[0]!).header.tensors.keys()];
     this.#diagnostics.report("A0506", { at: this.#at(u.at), member: u.model, tensor: name, count: Math.max(1, all.filter((n) => !header.tensors.has(n)).length), other: this.#uses()[0]!.model === u.model ? reference : this.#uses()[0]!.model });
     return undefined;

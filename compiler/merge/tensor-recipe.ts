@@ -14,6 +14,8 @@ import { tensorOf } from "../elaborate/operators.ts";
 export interface MemberTensor {
   readonly source: string;
   readonly header: TensorHeader;
+  /** Set where the member is not the tensor of the file, but made of it: by this recipe. */
+  readonly made?: MergedTensor;
   /** The first rows and columns that all members have. */
   readonly cut?: readonly [number, number];
   /** Row i of the result is row `rows[i]`; -1 for one that the member does not have, which `fill` gives. */
@@ -22,7 +24,7 @@ export interface MemberTensor {
   readonly fill?: readonly RowSource[];
 }
 /** Row `row` of the result, the mean of rows of tensors; of none it is zero. */
-export interface RowSource { readonly row: number; readonly from: readonly { readonly source: string; readonly header: TensorHeader; readonly row: number }[] }
+export interface RowSource { readonly row: number; readonly from: readonly { readonly of: MemberTensor; readonly row: number }[] }
 
 export interface TensorSpec {
   readonly name: string;
@@ -38,6 +40,7 @@ export interface TensorSpec {
 /** The recipe of one merged tensor; undefined after a report. */
 export function mergedTensor(spec: TensorSpec, diagnostics: Diagnostics): MergedTensor | undefined {
   const interpreter = new Interpreter(diagnostics), b = interpreter.builder;
+  const all = [...(spec.base ? [spec.base] : []), ...spec.members], made = new Map(all.flatMap((m) => [m, ...(m.fill ?? []).flatMap((f) => f.from.map((x) => x.of))]).flatMap((m) => (m.made ? [[m.source, m.made] as const] : [])));
   const base = spec.base && memberNode(spec.base, b);
   const from = (m: MemberTensor): TensorVal => {
     const node = memberNode(m, b);
@@ -49,7 +52,8 @@ export function mergedTensor(spec: TensorSpec, diagnostics: Diagnostics): Merged
     return undefined;
   }
   const node = base === undefined ? merged.node : b.add(base, merged.node);
-  return finished(spec.name, spec.dtype, node, b);
+  const prepared = made.size > 0 ? { prepared: [...made].map(([source, of]) => ({ source, of })) } : {};
+  return { ...finished(spec.name, spec.dtype, node, b), ...prepared };
 }
 
 /** The graph of one output, with its shape; sizes are those of files, so they are known. */
@@ -66,7 +70,7 @@ export function copiedTensor(name: string, dtype: StorageType, member: MemberTen
 }
 
 function memberNode(m: MemberTensor, b: GraphBuilder): NodeId {
-  const whole = paramOf(m.source, m.header, b);
+  const whole = paramOf(m, b);
   if (m.rows) return rowsOf(whole, m, b);
   if (!m.cut) return whole;
   return b.slice(b.slice(whole, 0, 0, m.cut[0]), 1, 0, m.cut[1]);
@@ -74,8 +78,8 @@ function memberNode(m: MemberTensor, b: GraphBuilder): NodeId {
 
 const integers: ReadonlySet<StorageType> = new Set(["i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool"]);
 
-function paramOf(source: string, header: TensorHeader, b: GraphBuilder): NodeId {
-  return b.param({ source, tensor: header.name, storage: header.dtype, shape: header.shape, dtype: integers.has(header.dtype) ? "i32" : "f32" });
+function paramOf({ source, header, made }: MemberTensor, b: GraphBuilder): NodeId {
+  return b.param({ source, tensor: header.name, storage: made ? "f32" : header.dtype, shape: header.shape, dtype: integers.has(header.dtype) ? "i32" : "f32" });
 }
 
 /** Rows in another order, with rows of other tensors where this one has none. */
@@ -84,7 +88,7 @@ function rowsOf(whole: NodeId, m: MemberTensor, b: GraphBuilder): NodeId {
   // Rows of equal sources are made together.
   const groups = new Map<string, RowSource[]>();
   for (const f of fill) {
-    const key = f.from.map((x) => x.source).join("\0");
+    const key = f.from.map((x) => x.of.source).join("\0");
     const known = groups.get(key);
     if (known) known.push(f);
     else groups.set(key, [f]);
@@ -92,7 +96,7 @@ function rowsOf(whole: NodeId, m: MemberTensor, b: GraphBuilder): NodeId {
   let end = m.header.shape[0]!;
   for (const group of groups.values()) {
     const [{ from } = { from: [] }] = group;
-    const parts = from.map((x, i) => b.gather(paramOf(x.source, x.header, b), b.constant(group.map((f) => f.from[i]!.row), "i32", [group.length])));
+    const parts = from.map((x, i) => b.gather(paramOf(x.of, b), b.constant(group.map((f) => f.from[i]!.row), "i32", [group.length])));
     // Of no source one row of zeros is enough.
     table.push(parts.length === 0 ? b.broadcast(b.scalar(0), [1, width], []) : b.mul(b.scalar(1 / parts.length), parts.reduce((x, y) => b.add(x, y))));
     group.forEach((f, i) => place.set(f.row, parts.length === 0 ? end : end + i));

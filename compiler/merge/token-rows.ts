@@ -68,7 +68,7 @@ export async function tokenRows(said: Pick<MergekitFile, "tokenizer" | "base">, 
       }));
 
       function sourcesOf(token: string, said: TokenSource | undefined): RowSource["from"] {
-        const of = (model: string, row: number): RowSource["from"][number] => ({ source: model, header: members.get(model)!.header, row });
+        const of = (model: string, row: number): RowSource["from"][number] => ({ of: members.get(model)!, row });
         if (said?.source?.kind === "zero") return [];
         if (said?.source?.kind === "model") return [of(said.source.model, rowOfRule(said, files)!)];
         const having = [...members.keys()].filter((m) => rowOf(m, token) >= 0);

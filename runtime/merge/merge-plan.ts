@@ -33,6 +33,8 @@ export interface MergedTensor {
   readonly shape: readonly number[];
   readonly graph: Graph;
   readonly node: NodeId;
+  /** Tensors of members that are made before it, in f32, and stand for those of the same name in the files of `source`. */
+  readonly prepared?: readonly { readonly source: string; readonly of: MergedTensor }[];
   /** How it is made block by block by kernels, where it can be; else its graph is evaluated. */
   readonly streamed?: StreamedTensor;
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } fr
 import { open, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { RuntimeFailure } from "../errors.ts";
+import type { Scratch } from "./prepared.ts";
 import type { MergeOutput } from "./run-merge.ts";
 
 /** What marks a directory that a merge wrote, and that the next one may replace. */
@@ -12,6 +13,7 @@ export class DirectoryOutput implements MergeOutput {
   readonly #target: string;
   readonly #aside: string;
   #file: FileHandle | undefined;
+  #scratch: FileHandle | undefined;
   #writing: Promise<unknown> = Promise.resolve();
 
   /** Throws a `RuntimeFailure` for a directory that holds something else, or a disk without room for `bytes`. */
@@ -48,9 +50,9 @@ export class DirectoryOutput implements MergeOutput {
     await this.#writing;
   }
 
-  async #all(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  async #all(file: FileHandle, bytes: Uint8Array, place?: number): Promise<void> {
     try {
-      for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, bytes.byteLength - at)).bytesWritten;
+      for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, bytes.byteLength - at, place === undefined ? undefined : place + at)).bytesWritten;
     } catch (e) {
       const code = e instanceof Error && "code" in e ? String(e.code) : "";
       const reason = code === "ENOSPC" || code === "EDQUOT" ? "the disk is full" : e instanceof Error ? e.message : String(e);
@@ -58,8 +60,33 @@ export class DirectoryOutput implements MergeOutput {
     }
   }
 
+  scratch(): Scratch {
+    const path = join(this.#aside, ".prepared");
+    let file: Promise<FileHandle> | undefined, end = 0;
+    const opened = (): Promise<FileHandle> => (file ??= open(path, "w+").then((f) => ((this.#scratch = f), f)));
+    return {
+      write: async (bytes) => {
+        await this.#all(await opened(), bytes, end);
+        end += bytes.byteLength;
+      },
+      read: async (begin, into) => {
+        const from = await opened();
+        for (let at = 0; at < into.byteLength; ) {
+          const { bytesRead } = await from.read(into, at, into.byteLength - at, begin + at);
+          if (bytesRead === 0) throw new RuntimeFailure("A0716", { what: `\`${path}\` cannot be read`, reason: "it ended early" });
+          at += bytesRead;
+        }
+      },
+      clear: () => {
+        end = 0;
+        return Promise.resolve();
+      },
+    };
+  }
+
   async finish(): Promise<void> {
     await this.#close();
+    await this.#closeScratch();
     const old = `${this.#aside}.old`;
     if (existsSync(this.#target)) renameSync(this.#target, old);
     renameSync(this.#aside, this.#target);
@@ -70,7 +97,14 @@ export class DirectoryOutput implements MergeOutput {
     await this.#writing.catch(() => undefined);
     await this.#file?.close().catch(() => undefined);
     this.#file = undefined;
+    await this.#scratch?.close().catch(() => undefined);
     rmSync(this.#aside, { recursive: true, force: true });
+  }
+
+  async #closeScratch(): Promise<void> {
+    await this.#scratch?.close();
+    this.#scratch = undefined;
+    rmSync(join(this.#aside, ".prepared"), { force: true });
   }
 
   async #close(): Promise<void> {

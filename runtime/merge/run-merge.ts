@@ -9,6 +9,7 @@ import { writeHeader } from "../../formats/safetensors.ts";
 import { bytesOf, type Exactness, type MergedTensor, type MergePlan } from "./merge-plan.ts";
 import type { MergeThreads } from "./kernel-machine.ts";
 import { isStreamed } from "./singles.ts";
+import { Preparation, type Scratch } from "./prepared.ts";
 import { StreamMaker } from "./stream-maker.ts";
 import { openCheckpoint, type OpenCheckpoint } from "../checkpoint/open.ts";
 import { readBytes, type FileSystem } from "../checkpoint/files.ts";
@@ -26,6 +27,8 @@ export interface MergeOutput {
   finish(): Promise<void>;
   /** Something went wrong: nothing is left. */
   discard(): Promise<void>;
+  /** Room beside the result for what is read again; without it, memory. */
+  scratch?(): Scratch;
 }
 
 export interface MergeOptions {
@@ -58,6 +61,8 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
     const sources = await open(plan, files), total = plan.tensors.reduce((n, t) => n + bytesOf(t), 0);
     const rounding: Rounding = { lost: 0, size: 0, cut: { lost: 0, size: 0 } }, maker = new TensorMaker(sources, rounding, options.signal);
     kernels = await StreamMaker.open(plan, sources, rounding, options);
+    // What is made on the way is not rounded.
+    const preparation = new Preparation(sources, new TensorMaker(sources, { lost: 0, size: 0, cut: rounding.cut }, options.signal), output);
     const shards = cut(plan.tensors, options.shardBytes ?? defaultShard), names = shards.map((_, i) => shardName(plan.stem, i, shards.length));
     let done = 0;
     const progress = (bytes: number): void => options.onProgress?.((done += bytes), total);
@@ -67,11 +72,11 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
       for (const [j, t] of shard.entries()) {
         options.signal?.throwIfAborted();
         const next = shard[j + 1] ?? shards[i + 1]?.[0];
-        if (kernels && isStreamed(t)) await kernels.make(t, output, next && isStreamed(next) ? next : undefined, progress);
-        else {
+        await preparation.with(t, async () => {
+          if (kernels && isStreamed(t)) return kernels.make(t, output, next && isStreamed(next) && !next.prepared ? next : undefined, progress);
           await (copyTensor(t, sources, output) ?? maker.make(t, output));
           progress(bytesOf(t));
-        }
+        });
       }
     }
     await companions(plan, sources, output, total, shards, names);
@@ -93,7 +98,7 @@ function graded(exactness: Exactness, cut: Rounding["cut"]): Exactness {
   return cut.lost > 0 ? { grade: "lossy", why: `${exactness.why}; cut to the largest singular values, which leaves out ${relative(cut).toExponential(1)} of the changes (relative Frobenius error)` } : exactness;
 }
 
-async function open(plan: MergePlan, files: FileSystem): Promise<ReadonlyMap<string, OpenCheckpoint>> {
+async function open(plan: MergePlan, files: FileSystem): Promise<Map<string, OpenCheckpoint>> {
   const out = new Map<string, OpenCheckpoint>();
   for (const [name, source] of Object.entries(plan.sources)) {
     const found = await openCheckpoint(files, source.path, source.kind);
