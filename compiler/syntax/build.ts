@@ -14,7 +14,7 @@ import { buildDeclaration, buildImport } from "./declarations.ts";
 import { Docs } from "./docs.ts";
 import { explainMistake } from "./explain.ts";
 import { buildString } from "./expressions.ts";
-import { bracketProblem, cutItems, headOf, NESTING_LIMIT } from "./items.ts";
+import { bracketProblem, CHAIN_LIMIT, cutItems, headOf, NESTING_LIMIT } from "./items.ts";
 import { decodeString } from "./strings.ts";
 
 export const editions: readonly number[] = [2026];
@@ -174,7 +174,8 @@ class Builder {
 
   #bracket(problem: NonNullable<ReturnType<typeof bracketProblem>>, found: IToken | undefined): void {
     const span = (token: IToken): Span => tokenSpan(this.#file, token);
-    if (problem.kind === "deep") this.#diagnostics.report("A0016", { at: span(problem.at), limit: NESTING_LIMIT });
+    if (problem.kind === "deep") this.#diagnostics.report("A0016", { at: span(problem.at), limit: NESTING_LIMIT, what: "brackets, `if` and `each` are open here" });
+    else if (problem.kind === "long") this.#diagnostics.report("A0016", { at: span(problem.at), limit: CHAIN_LIMIT, what: "signs in one expression" });
     else if (problem.kind === "extra") {
       this.#diagnostics.report("A0007", {
         at: span(problem.close), close: problem.close.image, ...(problem.open && { open: span(problem.open), openText: problem.open.image }),

@@ -97,25 +97,63 @@ function surelyDeclaration(tokens: readonly IToken[], i: number, open: readonly 
 export type BracketProblem =
   | { readonly kind: "unclosed"; readonly open: IToken; readonly close: string; readonly at?: IToken }
   | { readonly kind: "extra"; readonly close: IToken; readonly open?: IToken }
-  | { readonly kind: "deep"; readonly at: IToken };
+  | { readonly kind: "deep"; readonly at: IToken }
+  | { readonly kind: "long"; readonly at: IToken };
 
-export const NESTING_LIMIT = 200;
+/** Brackets, `if` and `each` inside each other: each takes the parser a step down, and a stack is finite. */
+export const NESTING_LIMIT = 64;
+/** Signs and suffixes in one expression: each of them is a level of its tree. */
+export const CHAIN_LIMIT = 500;
+
+const chaining = new Set<TokenType>([
+  t.Plus, t.Minus, t.Star, t.Slash, t.Percent, t.StarStar, t.Coalesce, t.EqualEqual, t.NotEqual, t.Less, t.LessEqual, t.Greater, t.GreaterEqual,
+  t.At, t.Dot, t.LBracket, t.LParen, Kw.with, Kw.then, Kw.where, Kw.or, Kw.and, Kw.not, Kw.in, Kw.of, Kw.on, Kw.from, Kw.per, Kw.at, Kw.relative,
+]);
+const separators = new Set<TokenType>([t.Comma, t.Semicolon, t.FatArrow]);
 
 export function bracketProblem(tokens: readonly IToken[]): BracketProblem | undefined {
   const open: IToken[] = [];
-  for (const token of tokens) {
+  // For each open bracket, and outside of all: words that nest, and signs, since the last separator there.
+  const levels = [{ words: 0, signs: 0 }];
+  let words = 0, signs = 0;
+  for (const [i, token] of tokens.entries()) {
+    const level = levels[levels.length - 1]!;
+    if (separators.has(token.tokenType) || startsStatement(tokens, i, open)) {
+      words -= level.words;
+      signs -= level.signs;
+      level.words = level.signs = 0;
+    }
+    if (token.tokenType === Kw.if || token.tokenType === Kw.each) {
+      level.words++;
+      words++;
+    } else if (chaining.has(token.tokenType)) {
+      level.signs++;
+      if (++signs > CHAIN_LIMIT) return { kind: "long", at: token };
+    }
     if (closerOf.has(token.tokenType)) {
       open.push(token);
-      if (open.length > NESTING_LIMIT) return { kind: "deep", at: token };
+      levels.push({ words: 0, signs: 0 });
     }
+    if (open.length + words > NESTING_LIMIT) return { kind: "deep", at: token };
     if (!closers.has(token.tokenType)) continue;
     const top = open[open.length - 1];
-    if (top && closerOf.get(top.tokenType) === token.tokenType) open.pop();
-    else if (top && closedFrom(open, token) < open.length) return { kind: "unclosed", open: top, close: closeImage(top), at: token };
+    if (top && closerOf.get(top.tokenType) === token.tokenType) {
+      open.pop();
+      const closed = levels.pop()!;
+      words -= closed.words;
+      signs -= closed.signs;
+    } else if (top && closedFrom(open, token) < open.length) return { kind: "unclosed", open: top, close: closeImage(top), at: token };
     else return { kind: "extra", close: token, ...(top && { open: top }) };
   }
   const [first] = open;
   return first && { kind: "unclosed", open: open[open.length - 1] ?? first, close: closeImage(open[open.length - 1] ?? first) };
+}
+
+/** In a block, a line that does not continue the one before it. */
+function startsStatement(tokens: readonly IToken[], i: number, open: readonly IToken[]): boolean {
+  const token = tokens[i], before = tokens[i - 1];
+  if (!token || !before || open[open.length - 1]?.tokenType !== t.LBrace || before.endLine === token.startLine) return false;
+  return !continuing.has(before.tokenType) && !infixWords.has(token.tokenType) && !(chaining.has(token.tokenType) && token.tokenType !== t.At);
 }
 
 function closeImage(open: IToken): string {

@@ -158,6 +158,12 @@ describe("every text", () => {
     fc.assert(property, { numRuns: 1500 });
   });
 
+  it("has a tree, however deep, and with a mistake in the deepest place", () => {
+    const deep: readonly [string, string, string][] = [["(", "1", ")"], ["[", "1", "]"], ["f(", "1", ")"], ["switch a { _ => ", "1", "}"], ["if a then ", "1", " else 1"], ["each a: ", "1", ""], ["- ", "1", ""], ["2 ** ", "1", ""], ["a then ", "b", ""], ["", "a", ".b"], ["", "a", "[0]"]];
+    for (const [open, middle, close] of deep) for (const n of [60, 120, 490, 4000]) for (const inner of [middle, "", "1 2", "1)"])
+      check({ name: "d.adapt", text: `edition 2026\n\nlet x = ${open.repeat(n)}${inner}${close.repeat(n)}\n` });
+  });
+
   it("has a tree, however random", () => {
     const piece = fc.constantFrom("edition 2026\n", "adapter", "a", " ", "\n", "=", "(", ")", "{", "}", "[", "]", ",", ":", "..", "1", "\"s\"", "with", "@", "///", "export ", ".", "*", "each", "if", "$", "é", "\t");
     fc.assert(fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => check({ name: "r.adapt", text: pieces.join("") })), { numRuns: 1500 });

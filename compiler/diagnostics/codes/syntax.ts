@@ -145,11 +145,11 @@ A comment with three slashes documents the declaration, parameter or field on th
 Only warnings can be suppressed, by their code, with a reason in words.
 `),
 
-  A0016: error("Nested too deeply", (p: { at: Span; limit: number }) => ({
-    labels: [here(p.at, `more than ${p.limit} brackets are open here`)],
+  A0016: error("Nested too deeply", (p: { at: Span; limit: number; what: string }) => ({
+    labels: [here(p.at, `more than ${p.limit} ${p.what}`)],
     help: "name inner parts with `let`, or with declarations of their own",
   }), `
-Brackets may be nested two hundred deep.
+Brackets, \`if\` and \`each\` may be nested 64 deep, and one expression may have 500 signs.
 `),
 
   A0017: error("Import stands too late", (p: { at: Span; first?: Span }) => ({
