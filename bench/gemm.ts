@@ -10,8 +10,9 @@ async function ours(name: string, rows: number, threads: number, weight: Float32
   const device = await nodeCpu({ threads });
   const model = await loadLinear(device, size, size, weight);
   const x = { dtype: "f32" as const, shape: [rows, size], data: numbers(rows * size, 7) };
+  const into = await model.run({ x });
   return {
-    name, run: async () => void (await model.run({ x })),
+    name, run: async () => void (await model.run({ x }, undefined, { into })),
     output: async () => (await model.run({ x }))["y"]!.data as Float32Array,
   };
 }

@@ -27,6 +27,8 @@ export interface WeightSource {
 export interface RunOptions {
   /** Output names wanted; all when absent. */
   readonly outputs?: readonly string[];
+  /** What an earlier run gave back; an output of the same size is written into its array instead of a new one. */
+  readonly into?: Readonly<Record<string, Tensor>>;
   readonly signal?: AbortSignal;
 }
 

@@ -1,7 +1,7 @@
 /** The runtime: opens plans, runs them, generates text. It knows nothing of the language. */
 export { openPlan, type OpenOptions, type PerplexityOptions, type PlanAccess, type Session } from "./session.ts";
 export { chooseDevice, type Choice, type DeviceName, type DeviceProviders } from "./choose-device.ts";
-export type { Data, Device, DeviceInfo, Executable, StateHandle, Tensor, WeightSource } from "./device.ts";
+export type { Data, Device, DeviceInfo, Executable, RunOptions, StateHandle, Tensor, WeightSource } from "./device.ts";
 export type { InputValue } from "./input-values.ts";
 export { RuntimeFailure, runtimeCodes, sized, type RuntimeCode } from "./errors.ts";
 export { planVersion, type InputDomain, type ModelPlan, type Plan, type PlanInput, type Source } from "./plan.ts";

@@ -3,7 +3,7 @@ import type { OpenCheckpoint } from "./checkpoint/open.ts";
 import { openSources, weightSource } from "./checkpoint/weights.ts";
 import type { FileSystem } from "./checkpoint/files.ts";
 import { chooseDevice, type DeviceName, type DeviceProviders } from "./choose-device.ts";
-import type { Device, DeviceInfo, Executable, Tensor } from "./device.ts";
+import type { Device, DeviceInfo, Executable, RunOptions, Tensor } from "./device.ts";
 import { RuntimeFailure } from "./errors.ts";
 import { completeInputs } from "./inputs.ts";
 import type { InputValue } from "./input-values.ts";
@@ -63,7 +63,7 @@ export interface Session {
    * Runs the model once, from an empty context. Inputs with a default may be left out. Those the program declares may be plain
    * values: a number, a text, or a list with one for each row.
    */
-  run(inputs: Readonly<Record<string, InputValue>>, options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal }): Promise<Record<string, Tensor>>;
+  run(inputs: Readonly<Record<string, InputValue>>, options?: RunOptions): Promise<Record<string, Tensor>>;
   /** Continues a text, a conversation or ids; several prompts are one batch. With an encoder, answers what it reads. */
   generate(prompt: Prompt | readonly Prompt[], options?: GenerateOptions): Promise<Generation>;
   /** Continues one text or conversation, streaming: text as it becomes certain, and how many tokens there are so far. */
@@ -183,7 +183,7 @@ class OpenSession implements Session {
     return load(this.#shared, name, {});
   }
 
-  async run(inputs: Readonly<Record<string, InputValue>>, options: { outputs?: readonly string[]; signal?: AbortSignal } = {}): Promise<Record<string, Tensor>> {
+  async run(inputs: Readonly<Record<string, InputValue>>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
     this.#check();
     const unknown = options.outputs?.find((o) => !this.outputs.includes(o));
     if (unknown !== undefined) throw new RuntimeFailure("A0707", { output: unknown, known: this.outputs });

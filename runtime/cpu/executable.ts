@@ -3,6 +3,7 @@ import { capacityName, evaluate } from "../../ir/dim.ts";
 import type { DeviceInfo, Executable, RunOptions, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import { bind, completeInputs } from "../inputs.ts";
+import { isIntegral, ownTensor } from "../outputs.ts";
 import { heldBuffers, type ModelPlan, type Program } from "../plan.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelFunction, Pool } from "./pool.ts";
@@ -88,7 +89,7 @@ export class CpuExecutable implements Executable {
     const dims: Dims = bind(plan, complete, past);
     const own = state ? undefined : this.newState(1, 0);
     try {
-      return this.#compute(complete, dims, (state as CpuState | undefined) ?? own!, names);
+      return this.#compute(complete, dims, (state as CpuState | undefined) ?? own!, names, options.into);
     } finally {
       own?.dispose();
     }
@@ -105,7 +106,9 @@ export class CpuExecutable implements Executable {
     if (this.#disposed) throw new RuntimeFailure("A0718", { what: "The model" });
   }
 
-  #compute(inputs: Readonly<Record<string, Tensor>>, dims: Dims, state: CpuState, names: readonly string[]): Record<string, Tensor> {
+  #compute(
+    inputs: Readonly<Record<string, Tensor>>, dims: Dims, state: CpuState, names: readonly string[], into: RunOptions["into"],
+  ): Record<string, Tensor> {
     const { heap, pool, program, plan } = this.#p;
     const grown = state.prepare(dims);
     dims[capacityName] = Math.max(1, state.capacity);
@@ -124,8 +127,7 @@ export class CpuExecutable implements Executable {
       const shape = output.shape.map((d) => evaluate(d, dims));
       const n = shape.reduce((a, b) => a * b, 1);
       const { at } = this.#blocks.get(this.#outputBuffer(name))!;
-      const data = output.dtype === "i32" || output.dtype === "bool" ? new Int32Array(heap.i32(at, n)) : new Float32Array(heap.f32(at, n));
-      return [name, { dtype: output.dtype, shape, data }];
+      return [name, ownTensor(output.dtype, shape, isIntegral(output.dtype) ? heap.i32(at, n) : heap.f32(at, n), into?.[name])];
     }));
   }
 

@@ -4,6 +4,7 @@ import type { NodeId } from "../../ir/graph.ts";
 import type { TensorValue } from "../../ir/tensor.ts";
 import type { Device, DeviceInfo, Executable, RunOptions, StateHandle, Tensor, WeightSource } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
+import { ownTensor } from "../outputs.ts";
 import type { ModelPlan } from "../plan.ts";
 
 const info: DeviceInfo = { kind: "reference", name: "evaluator", features: [], limits: {} };
@@ -103,7 +104,7 @@ class ReferenceExecutable implements Executable {
         const [name, axis] = [...this.#axes][0] ?? [];
         if (name !== undefined && states[name]) held.length = states[name].shape[axis!]!;
       }
-      return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, tensorOf(value)]));
+      return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, tensorOf(value, options.into?.[name])]));
     } catch (e) {
       if (e instanceof EvaluateError) throw new RuntimeFailure("A0719", { reason: e.message }, { cause: e });
       throw e;
@@ -115,7 +116,6 @@ class ReferenceExecutable implements Executable {
   }
 }
 
-function tensorOf(value: TensorValue): Tensor {
-  const data = value.data instanceof Int32Array ? value.data : Float32Array.from(value.data);
-  return { dtype: value.dtype, shape: value.shape, data };
+function tensorOf(value: TensorValue, into?: Tensor): Tensor {
+  return ownTensor(value.dtype, value.shape, value.data instanceof Int32Array ? value.data : Float32Array.from(value.data), into);
 }

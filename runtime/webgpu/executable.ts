@@ -3,6 +3,7 @@ import { capacityName, evaluate } from "../../ir/dim.ts";
 import type { Executable, RunOptions, StateHandle, Tensor } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import { bind, completeInputs } from "../inputs.ts";
+import { isIntegral, ownTensor } from "../outputs.ts";
 import { heldBuffers, isGrowing, type ModelPlan, type Program, type Step, type StepVariant } from "../plan.ts";
 import type { Connection } from "./device.ts";
 import { usableVariants, type LoadedKernel } from "./kernels.ts";
@@ -83,7 +84,7 @@ export class WebgpuExecutable implements Executable {
         await Promise.all(scopes);
         throw thrown;
       }
-      const [, read] = await Promise.all([settle(this.#c, "the values of this run", scopes), this.#read(staged)]);
+      const [, read] = await Promise.all([settle(this.#c, "the values of this run", scopes), this.#read(staged, options.into)]);
       return read;
     } catch (e) {
       this.#c.check();
@@ -242,13 +243,13 @@ export class WebgpuExecutable implements Executable {
     return { name, dtype: output.dtype, shape, bytes, buffer };
   }
 
-  async #read(staged: readonly Staged[]): Promise<Record<string, Tensor>> {
+  async #read(staged: readonly Staged[], into: RunOptions["into"]): Promise<Record<string, Tensor>> {
     const out: Record<string, Tensor> = {};
     try {
       for (const s of staged) {
         await s.buffer.mapAsync(mapForReading);
-        const bytes = s.buffer.getMappedRange().slice(0, s.bytes);
-        out[s.name] = { dtype: s.dtype, shape: s.shape, data: s.dtype === "i32" || s.dtype === "bool" ? new Int32Array(bytes) : new Float32Array(bytes) };
+        const mapped = s.buffer.getMappedRange(), length = s.bytes / 4;
+        out[s.name] = ownTensor(s.dtype, s.shape, isIntegral(s.dtype) ? new Int32Array(mapped, 0, length) : new Float32Array(mapped, 0, length), into?.[s.name]);
       }
     } finally {
       for (const s of staged) s.buffer.destroy();
