@@ -1,8 +1,8 @@
 /** Text to tokens and back through the tokenizer files beside a base, and the base's chat template. */
 import { Template } from "@huggingface/jinja";
-import { Tokenizer as Engine } from "@huggingface/tokenizers";
 import { readText, type Directory } from "../checkpoint/files.ts";
 import { RuntimeFailure } from "../errors.ts";
+import { makeEngine, type Engine } from "./engine.ts";
 
 export interface ChatMessage {
   readonly role: string;
@@ -46,7 +46,7 @@ export function makeTokenizer(
 ): Tokenizer {
   let engine: Engine;
   try {
-    engine = new Engine(definition, config);
+    engine = makeEngine(definition, config);
   } catch (e) {
     throw unusable(`${name}/tokenizer.json`, e);
   }
@@ -56,10 +56,9 @@ export function makeTokenizer(
   const cleaned = cleansSpaces(definition, config);
   let compiled: Template | undefined;
   return {
-    encode: (text, options) => [...engine.encode(text, { add_special_tokens: options?.special ?? true }).ids],
-    decode: (ids, options) =>
-      ids.length === 0 ? "" : engine.decode([...ids], { skip_special_tokens: !(options?.special ?? false), clean_up_tokenization_spaces: cleaned }),
-    tokenId: (token) => engine.token_to_id(token),
+    encode: (text, options) => engine.encode(text, options?.special ?? true),
+    decode: (ids, options) => engine.decode(ids, options?.special ?? false, cleaned),
+    tokenId: (token) => engine.tokenId(token),
     hasChatTemplate: template !== undefined,
     chat(messages, options) {
       if (template === undefined) throw new RuntimeFailure("A0716", { what: name, reason: "it has no chat template; give the prompt as text" });

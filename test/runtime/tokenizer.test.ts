@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { memoryFiles } from "../../runtime/checkpoint/files.ts";
 import { openDirectory } from "../../runtime/node-files.ts";
 import { StopFilter, TextStream } from "../../runtime/text/stream.ts";
@@ -32,6 +32,29 @@ it("cleans spaces up where the config asks for it and the model has none of its 
   const bpe = { type: "BPE", vocab, merges: [], unk_token: "[UNK]" };
   expect([of(wordpiece, {}), of(wordpiece, { clean_up_tokenization_spaces: true })]).toEqual(["it .", "it."]);
   expect(of(bpe, { clean_up_tokenization_spaces: true })).toBe("it .");
+});
+
+interface Family {
+  readonly definition: Record<string, unknown>; readonly config: Record<string, unknown>;
+  readonly rows: { text: string; ids: number[]; decoded: string }[]; readonly raw: { ids: number[]; whole: string }[];
+}
+const families = Object.entries(JSON.parse(readFileSync("test/fixtures/oracle/tokenizers.json", "utf8")) as Record<string, Family>);
+
+describe.each(families)("%s", (_, { definition, config, rows, raw }) => {
+  const t = makeTokenizer(definition, config, undefined);
+  it("reads and writes texts as transformers does", () => {
+    expect(rows.map((r) => [r.text, t.encode(r.text)])).toEqual(rows.map((r) => [r.text, r.ids]));
+    expect(rows.map((r) => t.decode(r.ids))).toEqual(rows.map((r) => r.decoded));
+  });
+  it("writes any ids, of bytes that are no text and of no token, as transformers does", () => {
+    expect(raw.map((r) => t.decode(r.ids, { special: true }))).toEqual(raw.map((r) => r.whole));
+  });
+});
+
+it("refuses a table of a normalizer that is cut off", () => {
+  const [, { definition, config }] = families[1]!;
+  const cut = { ...definition, normalizer: { type: "Precompiled", precompiled_charsmap: btoa("\x10\x00\x00\x00ab") } };
+  expect(() => makeTokenizer(cut, config, undefined)).toThrow(/A0716.*precompiled_charsmap is cut off/s);
 });
 
 it("loads from a directory", async () => {
