@@ -36,11 +36,19 @@ export interface OutputSlice { readonly sources: readonly ModelUse[]; readonly b
 export interface TokenSource { readonly token: string; readonly at: Place; readonly force: boolean; readonly source?: { readonly kind: "zero" } | { readonly kind: "model"; readonly model: string; readonly token?: string; readonly id?: number } }
 export interface TokenizerChoice { readonly source: Named<string>; readonly tokens: readonly TokenSource[]; readonly multiple?: number }
 
+/** What is merged: a whole model, or one module of it by its name. */
+export interface MergedPart {
+  readonly module?: Named<string>;
+  readonly models?: readonly ModelUse[];
+  readonly slices?: readonly OutputSlice[];
+  /** Those of the module alone. */
+  readonly parameters: Parameters;
+}
+
 export interface MergekitFile {
   readonly method: Named<string>;
   readonly base?: ModelUse;
-  readonly models?: readonly ModelUse[];
-  readonly slices?: readonly OutputSlice[];
+  readonly parts: readonly MergedPart[];
   readonly parameters: Parameters;
   readonly dtype?: Named<string>;
   readonly outDtype?: Named<string>;
@@ -88,30 +96,41 @@ class Reader {
       return undefined;
     }
     const base = this.#model(root, "base_model");
-    let content = root;
-    const modules = child(root, "modules");
-    if (isMap(modules)) {
-      const [only] = modules.items;
-      if (modules.items.length !== 1 || !isMap(only?.value)) {
-        this.#invalid(placeOf(modules), "modules", "Networks of several modules are merged module by module; this version takes one.");
-        return undefined;
-      }
-      content = only.value;
-      this.#fields(content, ["models", "slices", "parameters"], "a module");
-    }
-    const models = this.#sequence(content, "models")?.flatMap((m) => this.#use(m, ["model", "parameters"]) ?? []);
-    const slices = this.#sequence(content, "slices")?.flatMap((s) => this.#slice(s) ?? []);
-    if ((models === undefined) === (slices === undefined)) {
-      this.#invalid(placeOf(content), "models", "A merge has either `models` or `slices`.");
-      return undefined;
-    }
+    const parts = this.#parts(root);
+    if (!parts) return undefined;
     const dtype = this.#text1(root, "dtype"), outDtype = this.#text1(root, "out_dtype"), chatTemplate = this.#text1(root, "chat_template");
     const tokenizer = this.#tokenizer(root);
-    const own = this.#parameters(root), inner = content === root ? new Map() as Parameters : this.#parameters(content);
     return {
-      method, parameters: new Map([...own, ...inner]), ...(base ? { base } : {}), ...(models ? { models } : {}), ...(slices ? { slices } : {}),
+      method, parts, parameters: this.#parameters(root), ...(base ? { base } : {}),
       ...(dtype ? { dtype } : {}), ...(outDtype ? { outDtype } : {}), ...(chatTemplate ? { chatTemplate } : {}), ...(tokenizer ? { tokenizer } : {}),
     };
+  }
+
+  /** `models`, `slices`, or one of the two for each of `modules`. */
+  #parts(root: YAMLMap): readonly MergedPart[] | undefined {
+    const modules = child(root, "modules");
+    if (modules === undefined || (isScalar(modules) && modules.value === null)) {
+      const whole = this.#part(root);
+      return whole && [whole];
+    }
+    if (root.has("models") || root.has("slices")) return this.#invalid(this.#key(root, "modules"), "modules", "A merge has `models`, `slices` or `modules`.");
+    if (!isMap(modules) || modules.items.length === 0) return this.#invalid(placeOf(modules), "modules", "`modules` is a map from the names of modules to what each is made of.");
+    const parts = modules.items.map(({ key, value }): MergedPart | undefined => {
+      const name = String(isScalar(key) ? key.value : key), at = placeOf(key);
+      if (!isMap(value)) return this.#invalid(at, name, "A module is a map with `models` or `slices`.");
+      this.#fields(value, ["models", "slices", "parameters"], "a module");
+      const part = this.#part(value);
+      return part && { ...part, module: { value: name, at }, parameters: this.#parameters(value) };
+    });
+    return parts.every((p) => p !== undefined) ? parts : undefined;
+  }
+
+  #part(map: YAMLMap): MergedPart | undefined {
+    const models = this.#sequence(map, "models")?.flatMap((m) => this.#use(m, ["model", "parameters"]) ?? []);
+    const slices = this.#sequence(map, "slices")?.flatMap((s) => this.#slice(s) ?? []);
+    if ((models === undefined) === (slices === undefined) || (models ?? slices)!.length === 0)
+      return this.#problems.some((p) => p.kind === "invalid") ? undefined : this.#invalid(placeOf(map), "models", "A merge has either `models` or `slices`, with something in it.");
+    return { parameters: new Map(), ...(models ? { models } : {}), ...(slices ? { slices } : {}) };
   }
 
   #slice(node: unknown): OutputSlice | undefined {
@@ -180,13 +199,14 @@ class Reader {
   #setting(node: unknown, name: string): Setting | undefined {
     const at = placeOf(node);
     if (isScalar(node)) {
-      const { value } = node;
+      const value = plainValue(node.value);
       if (typeof value === "number" || typeof value === "boolean" || typeof value === "string") return { kind: "value", value, at };
       return this.#invalid(at, name, "A value is a number, true or false.");
     }
     if (isMap(node)) return this.#filters([node], at, name);
     if (!isSeq(node) || node.items.length === 0) return this.#invalid(at, name, "A value is a number, a list of numbers, or a list of filters with values.");
-    if (node.items.every((i) => isScalar(i) && typeof i.value === "number")) return { kind: "gradient", values: node.items.map((i) => Number((i as { value: unknown }).value)), at };
+    const numbers = node.items.map((i) => (isScalar(i) ? plainValue(i.value) : undefined));
+    if (numbers.every((v) => typeof v === "number" || typeof v === "boolean")) return { kind: "gradient", values: numbers.map(Number), at };
     return this.#filters(node.items, at, name);
   }
 
@@ -218,12 +238,15 @@ class Reader {
     if (!isPair(pair) || !isMap(pair.value)) return this.#invalid(isPair(pair) ? placeOf(pair.key) : placeOf(pair), "tokens", "A token is a map with `source` and perhaps `force`.");
     const map = pair.value, token = String(isScalar(pair.key) ? pair.key.value : pair.key), at = placeOf(pair.key);
     this.#fields(map, ["source", "force"], "a token");
-    const node = child(map, "source"), force = map.get("force") === true;
+    const node = child(map, "source"), forced = plainValue(map.get("force")), force = forced === true;
+    if (map.has("force") && typeof forced !== "boolean") return this.#invalid(at, "force", "`force` is true or false.");
     if (node === undefined) return { token, at, force };
     if (isScalar(node)) return { token, at, force, source: { kind: "model", model: String(node.value) } };
     if (!isMap(node)) return this.#invalid(placeOf(node), "source", "A source is a model, or a map with `kind`.");
     this.#fields(node, ["kind", "model", "token", "token_id"], "a source");
     if (node.get("kind") === "zero") return { token, at, force, source: { kind: "zero" } };
+    if (node.get("kind") !== "model_token" || node.has("token") === node.has("token_id"))
+      return this.#invalid(placeOf(node), "source", "A source is a model, `{kind: zero}`, or `{kind: model_token, model: .., token: ..}` with `token` or `token_id`.");
     const other = node.get("token"), id = node.get("token_id");
     return { token, at, force, source: { kind: "model", model: String(node.get("model")), ...(other === undefined ? {} : { token: String(other) }), ...(typeof id === "number" ? { id } : {}) } };
   }
@@ -260,6 +283,14 @@ class Reader {
     this.#problems.push({ kind: "invalid", at, name, detail });
     return undefined;
   }
+}
+
+/** A value as mergekit has it: its YAML 1.1 knows more words for truth, and a text that is a number counts as one. */
+function plainValue(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (/^(yes|on|true)$/i.test(value)) return true;
+  if (/^(no|off|false)$/i.test(value)) return false;
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value) ? Number(value) : value;
 }
 
 /** The node of a field, with its place. */

@@ -22,8 +22,10 @@ export interface FinalParts {
   /** Whose config and tokenizer the result has. */
   readonly donor: Input;
   readonly vocabulary?: Vocabularies;
-  /** The number of layers, where it is not the donor's. */
-  readonly layers?: number;
+  /** The result's config, where it is not the donor's. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** A chat template in place of the donor's. */
+  readonly template?: string;
   /** The type's name for the config: `bfloat16`. */
   readonly dtype?: string;
 }
@@ -33,15 +35,30 @@ const companions = /^(tokenizer.*|special_tokens_map\.json|added_tokens\.json|vo
 /** Names that configs have for the number of layers. */
 const layerFields = ["num_hidden_layers", "n_layer", "num_layers", "n_layers"];
 
+/** A config with other numbers of layers, of the model or of modules; `shared` is a field that would need two of them. */
+export function layeredConfig(own: unknown, layers: readonly { readonly module?: string; readonly count: number }[]): { readonly config: Readonly<Record<string, unknown>>; readonly shared?: string } {
+  const config: Record<string, unknown> = { ...(own as Record<string, unknown>) }, set = new Map<string, number>();
+  for (const { module, count } of layers) {
+    const specific = module === undefined ? [] : [`${module}_layers`, `num_${module}_layers`].filter((f) => typeof config[f] === "number");
+    for (const f of specific.length > 0 ? specific : layerFields) {
+      if (typeof config[f] !== "number") continue;
+      // Without a field for itself a module has the model's; that counts the layers of the encoder where there are two stacks.
+      const foreign = module !== undefined && specific.length === 0 && module !== "encoder" && config[f] !== count;
+      if (foreign || (set.get(f) ?? count) !== count) return { config, shared: f };
+      set.set(f, count);
+    }
+    const per = config["layer_types"];
+    if (Array.isArray(per)) config["layer_types"] = Array.from({ length: count }, (_, i) => per[i % per.length] as unknown);
+  }
+  return { config: { ...config, ...Object.fromEntries(set) } };
+}
+
 export function finalPlan(parts: FinalParts): MergePlan {
   const { donor, tensors } = parts;
-  const config: Record<string, unknown> = { ...(donor.header.json["config.json"] as Record<string, unknown>) };
-  if (parts.layers !== undefined) for (const f of layerFields) if (typeof config[f] === "number") config[f] = parts.layers;
-  const per = config["layer_types"];
-  if (parts.layers !== undefined && Array.isArray(per)) config["layer_types"] = Array.from({ length: parts.layers }, (_, i) => per[i % per.length] as unknown);
+  const config: Record<string, unknown> = { ...(parts.config ?? (donor.header.json["config.json"] as Record<string, unknown>)) };
   if (parts.dtype !== undefined) config["torch_dtype" in config ? "torch_dtype" : "dtype"] = parts.dtype;
   if (parts.vocabulary?.size !== undefined && typeof config["vocab_size"] === "number") config["vocab_size"] = parts.vocabulary.size;
-  const texts = parts.vocabulary?.files ?? {};
+  const texts = { ...(parts.vocabulary?.files ?? {}), ...(parts.template === undefined ? {} : { "chat_template.jinja": parts.template }) };
   const from = parts.vocabulary?.tokenizer ?? donor;
   return {
     method: parts.method, ...streamed(tensors), stem: "model", json: { "config.json": config }, texts,

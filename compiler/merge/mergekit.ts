@@ -2,8 +2,8 @@
  * A mergekit file to a plan: each tensor of the result by its recipe. The methods are those of `std/merges/mergekit`; what
  * they are called, and their parameters, stand there. Everything the file says that nothing reads is reported.
  */
-import type { CheckpointHeader, Host, TensorHeader } from "../../formats/checkpoint.ts";
-import { readMergekit, settingAt, type MergekitFile, type ModelUse, type OutputSlice, type Place } from "../../formats/mergekit.ts";
+import type { CheckpointHeader, Host } from "../../formats/checkpoint.ts";
+import { readMergekit, settingAt, type MergedPart, type MergekitFile, type ModelUse, type OutputSlice, type Place } from "../../formats/mergekit.ts";
 import type { StorageType } from "../../ir/graph.ts";
 import type { MergedTensor, MergePlan } from "../../runtime/merge/merge-plan.ts";
 import type { SourceFile, Span } from "../base/source.ts";
@@ -12,8 +12,9 @@ import { memberType } from "../elaborate/merge.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { standardLibrary } from "../library.ts";
 import { adaptedModel } from "./adapted-model.ts";
-import { finalPlan, type Input } from "./checkpoint-plan.ts";
-import { inLayer, layerOf, placeIn, stacksOf } from "../../formats/layer-names.ts";
+import { finalPlan, layeredConfig, type Input } from "./checkpoint-plan.ts";
+import { inLayer, layerOf, placeIn, stacksOf, type LayerName } from "../../formats/layer-names.ts";
+import { moduleNames } from "./modules.ts";
 import { mergedTensor, type MemberTensor } from "./tensor-recipe.ts";
 import { keptApart, storedTwice, vocabularies, type Vocabularies } from "./vocabulary.ts";
 
@@ -47,7 +48,11 @@ export async function planMergekit(name: string, source: string, host: Host, opt
 }
 
 /** A source of a slice of layers; for a merge of whole models the slice is all of them. */
-interface Slice { readonly sources: readonly ModelUse[]; readonly said?: OutputSlice; readonly base?: ModelUse }
+interface Slice { readonly part: MergedPart; readonly sources: readonly ModelUse[]; readonly said?: OutputSlice; readonly base?: ModelUse }
+interface PartWork { readonly part: MergedPart; readonly slices: readonly Slice[] }
+
+/** Is it a template itself, not the name of one? As mergekit tells them apart. */
+const isTemplate = (text: string): boolean => text.length >= 20 && text.includes("{");
 
 const storages: Readonly<Record<string, StorageType>> = { float32: "f32", float16: "f16", bfloat16: "bf16" };
 
@@ -75,8 +80,8 @@ class Planner {
   }
 
   #uses(): readonly ModelUse[] {
-    const { base, models, slices } = this.#said;
-    return [...(base ? [base] : []), ...(models ?? []), ...(slices ?? []).flatMap((s) => [...(s.base ? [s.base] : []), ...s.sources])];
+    const { base, parts } = this.#said;
+    return [...(base ? [base] : []), ...parts.flatMap(({ models, slices }) => [...(models ?? []), ...(slices ?? []).flatMap((s) => [...(s.base ? [s.base] : []), ...s.sources])])];
   }
 
   /** Opens every model once; false after a report. */
@@ -100,26 +105,32 @@ class Planner {
   }
 
   async plan(host: Host): Promise<MergePlan | undefined> {
-    const { slices, base, models } = this.#said;
-    if (this.#space === "deltas" && !base && !slices?.every((s) => s.base)) {
+    const { base, parts } = this.#said;
+    if (this.#space === "deltas" && !base && !parts.every((p) => p.slices?.every((s) => s.base))) {
       this.#diagnostics.report("A0508", { at: this.#at(this.#said.method.at), merge: this.#said.method.value });
       return undefined;
     }
-    const parts: readonly Slice[] = slices
-      ? slices.map((s) => ({ sources: s.sources, said: s, ...(s.base ?? base ? { base: s.base ?? base! } : {}) }))
-      : [{ sources: models!, ...(base ? { base } : {}) }];
-    const donor = this.#input(base ?? parts[0]!.sources[0]!);
+    const work = parts.map((part): PartWork => ({
+      part, slices: part.slices ? part.slices.map((s) => ({ part, sources: s.sources, said: s, ...(s.base ?? base ? { base: s.base ?? base! } : {}) })) : [{ part, sources: part.models!, ...(base ? { base } : {}) }],
+    }));
+    const donor = this.#input(base ?? work[0]!.slices[0]!.sources[0]!);
     this.#meaningDiffers(donor.header);
     this.#vocabularies = await vocabularies(this.#said, [...this.#inputs.values()], donor, host, this.#at, this.#options.vocabulary ?? "same", this.#diagnostics);
-    if (!this.#vocabularies) return undefined;
-    const tensors = slices ? this.#stacked(parts) : this.#whole(parts[0]!, donor.header.tensors.values());
+    const names = this.#vocabularies && moduleNames(parts, [...donor.header.tensors.keys()], this.#at, this.#diagnostics);
+    if (!names) return undefined;
+    const tensors = this.#all(work.map((w, i) => () => (w.part.slices ? this.#stacked(w, donor, names[i]!) : this.#whole(w.slices[0]!, donor, names[i]!))))?.flat();
     this.#unread(tensors !== undefined);
     if (tensors && !this.#tied(donor, tensors)) return undefined;
     if (!tensors || this.#diagnostics.hasErrors) return undefined;
+    const layers = work.flatMap(({ part, slices }) => (part.slices ? [{ ...(part.module ? { module: part.module.value } : {}), count: slices.reduce((n, { sources: [u] }) => n + u!.range![1] - u!.range![0], 0) }] : []));
+    const { config, shared } = layeredConfig(donor.header.json["config.json"], layers);
+    if (shared) {
+      this.#diagnostics.report("A0516", { at: this.#at(parts[0]!.module?.at ?? this.#said.method.at), label: "modules of different depth", body: `The config of \`${donor.name}\` has \`${shared}\` for the layers of more than one module, so all get the same number.` });
+      return undefined;
+    }
     return finalPlan({
-      method: `mergekit ${this.#said.method.value}`, tensors, inputs: [...this.#inputs.values()], donor, vocabulary: this.#vocabularies,
-      ...(slices ? { layers: tensors.reduce((n, t) => Math.max(n, (layerOf(t.name)?.index ?? -1) + 1), 0) } : {}),
-      ...(this.#outType ? { dtype: this.#outType } : {}),
+      method: `mergekit ${this.#said.method.value}`, tensors, inputs: [...this.#inputs.values()], donor, config, vocabulary: this.#vocabularies!,
+      ...(this.#outType ? { dtype: this.#outType } : {}), ...(this.#said.chatTemplate && isTemplate(this.#said.chatTemplate.value) ? { template: this.#said.chatTemplate.value } : {}),
     });
   }
 
@@ -142,27 +153,30 @@ class Planner {
     return (this.#said.outDtype ?? this.#said.dtype)?.value.replace(/^torch\./, "");
   }
 
-  /** A merge of whole models: every tensor of the first one, its layers by their place in the stack. */
-  #whole(slice: Slice, of: Iterable<TensorHeader>): readonly MergedTensor[] | undefined {
-    const list = [...of], stacks = stacksOf(list.map((t) => t.name));
-    return this.#all(list.map((t) => {
-      const layer = layerOf(t.name);
-      return () => this.#tensor(t.name, slice, () => t.name, layer ? placeIn(layer.index, stacks.get(layer.stack)!) : 0);
+  /** A merge of whole models: every tensor of the part, its layers by their place in the stack. */
+  #whole(slice: Slice, donor: Input, names: readonly string[]): readonly MergedTensor[] | undefined {
+    const stacks = stacksOf(donor.header.tensors.keys());
+    return this.#all(names.map((name) => () => {
+      const layer = layerOf(name);
+      return this.#tensor(name, slice, () => name, layer ? placeIn(layer.index, stacks.get(layer.stack)!) : 0);
     }));
   }
 
   /** Layers of slices one after the other; what comes before the layers is of the first slice, the rest of the last. */
-  #stacked(slices: readonly Slice[]): readonly MergedTensor[] | undefined {
-    const first = this.#input(slices[0]!.sources[0]!).header;
-    const stacks = stacksOf(first.tensors.keys());
-    if (stacks.size !== 1) {
+  #stacked({ part, slices }: PartWork, donor: Input, names: readonly string[]): readonly MergedTensor[] | undefined {
+    const stacks = stacksOf(names), [stack] = stacks.keys();
+    if (stacks.size !== 1 || stack === undefined) {
       this.#diagnostics.report("A0516", {
-        at: this.#at(slices[0]!.said!.at), label: "slices of which layers?", body: `The model has ${stacks.size === 0 ? "no layers" : `layers in ${[...stacks.keys()].map((s) => `\`${s}\``).join(" and ")}`}; slices need one stack of layers.`,
+        at: this.#at(slices[0]!.said!.at), label: "slices of which layers?",
+        body: `The ${part.module ? "module" : "model"} has ${stacks.size === 0 ? "no layers" : `layers in ${[...stacks.keys()].map((s) => `\`${s}\``).join(" and ")}`}; slices need one stack of layers.`,
+        ...(stacks.size > 1 ? { help: "merge module by module: `modules: {encoder: {slices: ..}, decoder: {models: ..}}`" } : {}),
       });
       return undefined;
     }
-    const names = [...first.tensors.keys()], outside = names.filter((n) => !layerOf(n)), plain = names.filter((n) => layerOf(n)?.index === 0);
-    const before = outside.filter((n) => /emb|wte|wpe/i.test(n)), after = outside.filter((n) => !before.includes(n));
+    const depth = stacks.get(stack)!, outside = names.filter((n) => !layerOf(n));
+    const before = outside.filter((n) => /emb|wte|wpe|conv|patch|cls_token/i.test(n)), after = outside.filter((n) => !before.includes(n));
+    // A layer holds what the donor's layer of this place holds; one beyond its depth, what its last one holds.
+    const inside = (at: number): readonly LayerName[] => names.flatMap((n) => { const l = layerOf(n); return l?.index === Math.min(at, depth - 1) ? [l] : []; });
     const work: (() => MergedTensor | undefined)[] = before.map((n) => () => this.#tensor(n, slices[0]!, () => n, 0));
     let out = 0;
     for (const s of slices) {
@@ -172,28 +186,26 @@ class Planner {
         this.#diagnostics.report("A0516", { at: this.#at(s.said!.at), label: "ranges of different length", body: "All sources of a slice give the same number of layers." });
         return undefined;
       }
-      for (const u of s.sources) if (!this.#inRange(u)) return undefined;
+      for (const u of s.sources) if (!this.#inRange(u, stack)) return undefined;
       for (let i = 0; i < length; i++, out++) {
         const to = out;
-        for (const name of plain) {
-          const layer = layerOf(name)!;
+        for (const layer of inside(to))
           work.push(() => this.#tensor(inLayer(layer, to), s, (u) => inLayer(layer, (u.range?.[0] ?? s.sources[0]!.range![0]) + i), placeIn(i, length)));
-        }
       }
     }
     work.push(...after.map((n) => () => this.#tensor(n, slices[slices.length - 1]!, () => n, 0)));
     return this.#all(work);
   }
 
-  #inRange(u: ModelUse): boolean {
-    const layers = [...stacksOf(this.#input(u).header.tensors.keys()).values()][0] ?? 0;
+  #inRange(u: ModelUse, stack: string): boolean {
+    const layers = stacksOf(this.#input(u).header.tensors.keys()).get(stack) ?? 0;
     if (u.range![1] <= layers) return true;
     this.#diagnostics.report("A0515", { at: this.#at(u.at), model: u.model, layers, range: `${u.range![0]} to ${u.range![1] - 1}` });
     return false;
   }
 
-  #all(work: readonly (() => MergedTensor | undefined)[]): readonly MergedTensor[] | undefined {
-    const out: MergedTensor[] = [];
+  #all<T>(work: readonly (() => T | undefined)[]): readonly T[] | undefined {
+    const out: T[] = [];
     for (const make of work) {
       const made = make();
       if (!made) return undefined;
@@ -266,14 +278,14 @@ class Planner {
   }
 
   #lacks(name: string, tensor: string, use: ModelUse | undefined): undefined {
-    const said = [...(use ? [use.parameters] : []), this.#said.parameters].some((p) => p.has(name));
+    const said = [...(use ? [use.parameters] : []), ...this.#said.parts.map((p) => p.parameters), this.#said.parameters].some((p) => p.has(name));
     this.#diagnostics.report("A0514", { at: this.#at(use?.at ?? this.#said.method.at), name, tensor, ...(use ? { model: use.model } : {}), filters: said });
     return undefined;
   }
 
   #value(name: string, tensor: string, t: number, slice: Slice, use?: ModelUse): Value | undefined {
     this.#read.add(name);
-    for (const parameters of [use?.parameters, slice.said?.parameters, this.#said.parameters]) {
+    for (const parameters of [use?.parameters, slice.said?.parameters, slice.part.parameters, this.#said.parameters]) {
       const found = parameters?.get(name);
       if (!found) continue;
       if (found.setting.kind === "filters")
@@ -292,7 +304,7 @@ class Planner {
   /** Parameters and filters that nothing read. */
   #unread(complete: boolean): void {
     const candidates = [...this.#merge.declaration.params.map((p) => p.name.text), ...(this.#merge.declaration.weights ? ["weight"] : [])];
-    const all = [this.#said.parameters, ...this.#uses().map((u) => u.parameters), ...(this.#said.slices ?? []).map((s) => s.parameters)];
+    const all = [this.#said.parameters, ...this.#uses().map((u) => u.parameters), ...this.#said.parts.flatMap((p) => [p.parameters, ...(p.slices ?? []).map((s) => s.parameters)])];
     for (const parameters of all)
       for (const [name, { name: at }] of parameters) {
         if (this.#read.has(name) || (!complete && candidates.includes(name))) continue;
@@ -309,10 +321,10 @@ class Planner {
       if (!d || storages[d.value.replace(/^torch\./, "")]) continue;
       this.#diagnostics.report("A0516", { at: this.#at(d.at), label: "no type a merge can have", body: "A result is float32, float16 or bfloat16." });
     }
-    const narrow = dtype ? ["f16", "bf16"].includes(storages[dtype.value] ?? "") : [...header.tensors.values()].some((t) => t.dtype === "bf16" || t.dtype === "f16");
+    const narrow = dtype ? ["f16", "bf16"].includes(storages[dtype.value.replace(/^torch\./, "")] ?? "") : [...header.tensors.values()].some((t) => t.dtype === "bf16" || t.dtype === "f16");
     if (narrow) this.#diagnostics.report("A0512", { at: this.#at((dtype ?? method).at), name: dtype ? "dtype" : method.value, detail: "mergekit computes in this type, with a rounding after each step; Adapt computes in 32 bits and rounds once." });
     if (this.#merge.declaration.params.some((p) => p.name.text === "seed"))
       this.#diagnostics.report("A0512", { at: this.#at(method.at), name: method.value, detail: `mergekit draws other random elements at each run. Adapt draws those of the seed ${this.#options.seed ?? 0} (\`--seed\`), the same on every machine; they are not the ones torch draws.` });
-    if (chatTemplate) this.#diagnostics.report("A0512", { at: this.#at(chatTemplate.at), name: "chat_template", detail: "Adapt copies the chat template of the model the tokenizer comes from." });
+    if (chatTemplate && !isTemplate(chatTemplate.value)) this.#diagnostics.report("A0512", { at: this.#at(chatTemplate.at), name: "chat_template", detail: "mergekit takes a template of its own by this name, or that of most models. Adapt copies the one of the model the tokenizer comes from, or takes the text of a template." });
   }
 }

@@ -57,6 +57,12 @@ describe("what is said", () => {
     ["a type without fractions", `merge_method: linear\n${two}dtype: int64\n`, ["A0516 int64"]],
     ["a narrow type", `merge_method: linear\n${two}dtype: bfloat16\n`, ["A0512 bfloat16"]],
     ["a random method", `merge_method: dare_linear\nbase_model: base\n${two}parameters: {density: 0.5}\ndtype: float32\n`, ["A0512 dare_linear"]],
+    ["modules that leave tensors out", "merge_method: linear\nmodules:\n  mlp:\n    models:\n    - model: a\n      parameters: {weight: 1}\n", ["A0516 mlp"]],
+    ["a module that is not there", "merge_method: linear\nmodules:\n  encoder:\n    models:\n    - model: a\n      parameters: {weight: 1}\n", ["A0516 encoder"]],
+    ["modules beside models", `merge_method: linear\n${two}modules: {default: {models: []}}\n`, ["A0510 modules"]],
+    ["a method of a module", "merge_method: passthrough\nmodules:\n  default:\n    merge_method: linear\n    models:\n    - model: a\n", ["A0511 merge_method"]],
+    ["a chat template by its name", "merge_method: passthrough\nmodels:\n- model: a\nchat_template: chatml\n", ["A0512 chatml"]],
+    ["a token's source of no kind", "merge_method: linear\nmodels:\n- model: a\n  parameters: {weight: 1}\ntokenizer:\n  source: base\n  tokens:\n    x: {source: {kind: mean}}\n", ["A0510 {kind: mean}"]],
     ["no YAML", "merge_method: [linear\n", ["A0510 "]],
     ["neither models nor slices", "merge_method: linear\n", ["A0510 merge_method: linear"]],
     ["a model that is not there", "merge_method: linear\nmodels:\n- model: nobody\n  parameters: {weight: 1}\n", ["A0612 nobody"]],
@@ -79,4 +85,17 @@ test("a merged base of a program is written like one of a mergekit file", { time
   await mergeToDisk(value, out);
   const want = JSON.parse(readFileSync(join(cases, "slerp", "fingerprints.json"), "utf8")) as Record<string, Fingerprint>;
   for (const [name, t] of Object.entries(readTensors(join(out, "model.safetensors")))) expect(apart(fingerprint(name, "f32", t.shape, t.data), want[name]!), name).toBeLessThan(1e-5);
+});
+
+test("truths and numbers are those of YAML 1.1, as mergekit has them", { timeout: 60_000 }, async () => {
+  const weights = (normalize: string, weight: string): string => `merge_method: linear\nmodels:\n- model: a\n  parameters: {weight: ${weight}}\n- model: b\n  parameters: {weight: 0.25}\nparameters: {normalize: ${normalize}}\ndtype: float32\n`;
+  const [plain, words] = await Promise.all([merged(weights("false", "0.5")), merged(weights("off", '"5e-1"'))]);
+  expect(words).toEqual(plain);
+});
+
+test("a parameter of a module counts before one of the file, and filters that fit nothing there fall through", { timeout: 60_000 }, async () => {
+  const file = (module: string, all: string): string => `merge_method: slerp\nbase_model: base\nmodules:\n  default:\n    models:\n    - model: base\n    - model: a\n${module}parameters: {t: ${all}}\ndtype: float32\n`;
+  const got = await merged(file("    parameters:\n      t:\n      - {filter: mlp, value: 0.9}\n", "0.2"));
+  const [low, high] = await Promise.all([merged(file("", "0.2")), merged(file("", "0.9"))]);
+  for (const name of Object.keys(got)) expect(got[name], name).toEqual((name.includes("mlp") ? high : low)![name]);
 });

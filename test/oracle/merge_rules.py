@@ -49,7 +49,25 @@ def one_bit():
     return sum(w * np.where(v > 0, 1, -1) * np.abs(v).mean() for w, v in zip(weights, x))
 
 
+def ram(epsilon, r=0.0, alpha=0.0):
+    """Element by element: what only one member changes, scaled, else the mean of those that change it."""
+    used = [np.abs(v) > epsilon for v in x]
+    out = np.zeros_like(x[0])
+    count = sum(u.astype(int) for u in used)
+    scale = [1 + r * min(alpha, (u & (count > 1)).sum() / max((u & (count == 1)).sum(), epsilon)) for u in used]
+    for at in np.ndindex(out.shape):
+        who = [i for i in range(len(x)) if used[i][at]]
+        if len(who) == 1:
+            out[at] = scale[who[0]] * x[who[0]][at]
+        elif who:
+            out[at] = np.mean([x[i][at] for i in who])
+    return out
+
+
 cases = {
+    "ram": {"file": "mergekit", "args": {"epsilon": 0.7}, "want": ram(0.7)},
+    "ramplus_tl": {"file": "mergekit", "args": {"epsilon": 0.7, "r": 0.4, "alpha": 5}, "want": ram(0.7, 0.4, 5)},
+    "ramplus_tl 2": {"file": "mergekit", "args": {"epsilon": 0.7, "r": 0.4, "alpha": 0.3}, "want": ram(0.7, 0.4, 0.3)},
     "ema": {"file": "parameters", "args": {"decay": 0.9}, "want": moving_average(0.9)},
     "drawn_to_mean": {"file": "parameters", "args": {"momentum": 0.25}, "want": 0.75 * x[2] + 0.25 * np.mean(x[:2], 0)},
     "averaged": {"file": "parameters", "args": {}, "want": np.average(x, axis=0, weights=weights)},
