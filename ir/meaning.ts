@@ -91,7 +91,7 @@ const binary: Meaning<OpName> = (node, [x, y], around) => {
   return out;
 };
 
-const reduction: Readonly<Record<NodeOf<"reduce">["kind"], { start: number; step: (a: number, x: number) => number }>> = {
+export const reduction: Readonly<Record<NodeOf<"reduce">["kind"], { start: number; step: (a: number, x: number) => number }>> = {
   sum: { start: 0, step: (a, x) => a + x }, mean: { start: 0, step: (a, x) => a + x },
   max: { start: -Infinity, step: Math.max }, min: { start: Infinity, step: Math.min },
 };

@@ -96,6 +96,12 @@ export async function readTensor(dir: Directory, tensor: TensorHeader, signal?: 
   return strides ? inOrder(await readElements(dir, span, signal), tensor.shape, strides) : readElements(dir, span, signal);
 }
 
+/** Elements `from` to `from + n` of a tensor that lies in order in its file; else as `readTensor`. */
+export function readPart(dir: Directory, tensor: TensorHeader, from: number, n: number, signal?: AbortSignal): Promise<Data> {
+  const begin = tensor.begin + from * storageWidth[tensor.dtype];
+  return readElements(dir, { ...tensor, begin, end: begin + n * storageWidth[tensor.dtype] }, signal, from);
+}
+
 /** Elements of a strided view in row-major order. */
 function inOrder(span: Data, shape: readonly number[], strides: readonly number[]): Data {
   const count = shape.reduce((a, b) => a * b, 1);
@@ -114,7 +120,8 @@ function inOrder(span: Data, shape: readonly number[], strides: readonly number[
   return out;
 }
 
-async function readElements(dir: Directory, tensor: TensorHeader, signal?: AbortSignal): Promise<Data> {
+/** `first`: the number that the first element has in messages. */
+async function readElements(dir: Directory, tensor: TensorHeader, signal?: AbortSignal, first = 0): Promise<Data> {
   const width = storageWidth[tensor.dtype];
   const count = (tensor.end - tensor.begin) / width;
   const out = room(tensor, count);
@@ -127,8 +134,8 @@ async function readElements(dir: Directory, tensor: TensorHeader, signal?: Abort
     const bytes = buffer ? buffer.subarray(0, n * width) : new Uint8Array(out.buffer, 4 * at, 4 * n);
     await dir.read(tensor.file, tensor.begin + at * width, bytes);
     const wrong = buffer && decode(tensor.dtype, bytes, out, at);
-    if (wrong) throw new TensorFailure(`element ${at + wrong.index} is ${wrong.value}, which 32 bits cannot hold`);
-    requireFinite(out.subarray(at, at + n), (i, x) => new TensorFailure(`element ${at + i} is ${x}, not a finite number`));
+    if (wrong) throw new TensorFailure(`element ${first + at + wrong.index} is ${wrong.value}, which 32 bits cannot hold`);
+    requireFinite(out.subarray(at, at + n), (i, x) => new TensorFailure(`element ${first + at + i} is ${x}, not a finite number`));
   }
   return out;
 }

@@ -35,7 +35,10 @@ export interface MergeOptions {
   /** Most bytes of tensors in one file. */
   readonly shardBytes?: number;
   readonly signal?: AbortSignal;
-  /** Most bytes of a block that is read at a time (default: by the largest tensor, 96 to 256 MB; two blocks are held). */
+  /**
+   * Most bytes of a block that is read at a time (default: by the largest tensor, 96 to 256 MB; two blocks are held), and of a value in f32
+   * where the evaluator makes a tensor (default: 128 KB).
+   */
   readonly blockBytes?: number;
   /** Where kernels run (default: the calling thread alone); `none`: every tensor is evaluated, which is slow and what kernels are tested against. */
   readonly threads?: MergeThreads | "none";
@@ -59,10 +62,10 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
   let kernels: StreamMaker | undefined;
   try {
     const sources = await open(plan, files), total = plan.tensors.reduce((n, t) => n + bytesOf(t), 0);
-    const rounding: Rounding = { lost: 0, size: 0, cut: { lost: 0, size: 0 } }, maker = new TensorMaker(sources, rounding, options.signal);
+    const rounding: Rounding = { lost: 0, size: 0, cut: { lost: 0, size: 0 } }, maker = new TensorMaker(sources, rounding, options);
     kernels = await StreamMaker.open(plan, sources, rounding, options);
     // What is made on the way is not rounded.
-    const preparation = new Preparation(sources, new TensorMaker(sources, { lost: 0, size: 0, cut: rounding.cut }, options.signal), output);
+    const preparation = new Preparation(sources, new TensorMaker(sources, { lost: 0, size: 0, cut: rounding.cut }, options), output);
     const shards = cut(plan.tensors, options.shardBytes ?? defaultShard), names = shards.map((_, i) => shardName(plan.stem, i, shards.length));
     let done = 0;
     const progress = (bytes: number): void => options.onProgress?.((done += bytes), total);
@@ -74,7 +77,9 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
         const next = shard[j + 1] ?? shards[i + 1]?.[0];
         await preparation.with(t, async () => {
           if (kernels && isStreamed(t)) return kernels.make(t, output, next && isStreamed(next) && !next.prepared ? next : undefined, progress);
-          await (copyTensor(t, sources, output) ?? maker.make(t, output));
+          const copy = copyTensor(t, sources, output);
+          if (!copy) return maker.make(t, output, progress);
+          await copy;
           progress(bytesOf(t));
         });
       }

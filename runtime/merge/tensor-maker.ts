@@ -1,21 +1,25 @@
-/** One tensor of a merge: its params read, its graph evaluated, its values rounded once and checked. */
-import { evaluateNode, recipeParams } from "../../ir/recipe.ts";
+/** One tensor of a merge by the evaluator, whole where it is small and else in blocks of rows; values are rounded once and checked. */
+import { evaluateNode, recipeParams, type RecipeOptions, type RecipeValue } from "../../ir/recipe.ts";
 import { EvaluateError } from "../../ir/evaluate.ts";
+import type { Node } from "../../ir/graph.ts";
 import type { TensorHeader } from "../../formats/checkpoint.ts";
 import { decode, encode, isFloat, storageWidth } from "../../formats/storage.ts";
 import type { Data } from "../device.ts";
 import { RuntimeFailure } from "../errors.ts";
 import { FileFailure } from "../checkpoint/files.ts";
 import type { OpenCheckpoint } from "../checkpoint/open.ts";
-import { readTensor, TensorFailure } from "../checkpoint/weights.ts";
-import { actsByElement, blockGraph, blockSize, roundToBf16 } from "./blocks.ts";
+import { readPart, readTensor, TensorFailure } from "../checkpoint/weights.ts";
+import { countOf, Cutter } from "./cut.ts";
 import type { MergedTensor } from "./merge-plan.ts";
 import { memberTensor, type Sources } from "./members.ts";
+import { roundToBf16 } from "./rounding.ts";
+import { RowMaker } from "./row-maker.ts";
 import type { MergeOutput } from "./run-merge.ts";
-
 
 /** Elements stored at a time. */
 const block = 1 << 20;
+/** Bytes of a value that is evaluated at a time; a block takes some tens of them. */
+const blockBytes = 1 << 17;
 
 /** Squares of what is lost, and of all there was: by rounding, and by leaving singular values out. */
 export interface Loss { lost: number; size: number }
@@ -28,51 +32,47 @@ export class TensorMaker {
   readonly #sources: Sources;
   readonly #signal: AbortSignal | undefined;
   readonly #rounding: Rounding;
+  readonly #blockElements: number;
 
-  constructor(sources: Sources, rounding: Rounding, signal?: AbortSignal) {
+  /** `blockBytes`: of a value in f32 that is held at a time. */
+  constructor(sources: Sources, rounding: Rounding, options: { readonly signal?: AbortSignal; readonly blockBytes?: number } = {}) {
     this.#sources = sources;
     this.#rounding = rounding;
-    this.#signal = signal;
+    this.#signal = options.signal;
+    this.#blockElements = Math.max(1, Math.floor((options.blockBytes ?? blockBytes) / 4));
   }
 
-  async make(t: MergedTensor, output: MergeOutput): Promise<void> {
-    if (actsByElement(t)) return this.#byBlocks(t, output);
-    const params = new Map<string, Data>();
-    for (const p of recipeParams(t.graph, t.node)) {
-      const key = `${p.source}\0${p.tensor}`;
-      if (!params.has(key)) params.set(key, await this.#param(p.source, p.tensor));
-    }
+  async make(t: MergedTensor, output: MergeOutput, onBytes?: (n: number) => void): Promise<void> {
+    const kept = cutTo(t), width = storageWidth[t.dtype];
+    const observe = (node: Node, { data: s }: RecipeValue): void => {
+      const k = kept.get(node.id);
+      if (k !== undefined) s.forEach((x, i) => ((this.#rounding.cut.size += x * x), (this.#rounding.cut.lost += i < k ? 0 : x * x)));
+    };
+    const store = async (data: Data, from: number): Promise<void> => {
+      await this.#store(t, data, output, from);
+      onBytes?.(data.length * width);
+    };
     try {
-      const kept = cutTo(t);
-      const { data } = evaluateNode(t.graph, t.node, {
-        params: (source, tensor) => params.get(`${source}\0${tensor}`)!,
-        observe: (node, { data: s }) => {
-          const k = kept.get(node.id);
-          if (k !== undefined) s.forEach((x, i) => ((this.#rounding.cut.size += x * x), (this.#rounding.cut.lost += i < k ? 0 : x * x)));
-        },
-      });
-      await this.store(t, data, output);
+      if (t.graph.nodes.every((n) => countOf(n) <= this.#blockElements)) return await store(await this.#whole(t, observe), 0);
+      const cutter = new Cutter(t.graph, (p) => memberTensor(this.#sources, p.source, p.tensor).header.strides === undefined);
+      await new RowMaker(cutter, t.node, this.#blockElements, (source, tensor, from, n) => this.#read(source, tensor, from, n), observe).make(store);
     } catch (e) {
       if (e instanceof EvaluateError) throw new RuntimeFailure("A0719", { reason: e.message }, { cause: e });
       throw e;
     }
   }
 
-  async #byBlocks(t: MergedTensor, output: MergeOutput): Promise<void> {
-    const count = t.shape.reduce((a, b) => a * b, 1), params = recipeParams(t.graph, t.node);
-    let graph = blockGraph(t.graph, Math.min(blockSize, count)), size = Math.min(blockSize, count);
-    for (let at = 0; at < count; at += blockSize) {
-      const n = Math.min(blockSize, count - at);
-      if (n !== size) (graph = blockGraph(t.graph, n)), (size = n);
-      const parts = new Map<string, Data>();
-      for (const p of params) parts.set(`${p.source}\0${p.tensor}`, await this.#param(p.source, p.tensor, at, n));
-      const { data } = evaluateNode(graph, t.node, { params: (source, tensor) => parts.get(`${source}\0${tensor}`)! });
-      await this.store(t, data, output, at);
+  async #whole(t: MergedTensor, observe: RecipeOptions["observe"]): Promise<Data> {
+    const params = new Map<string, Data>();
+    for (const p of recipeParams(t.graph, t.node)) {
+      const key = `${p.source}\0${p.tensor}`;
+      if (!params.has(key)) params.set(key, await this.#read(p.source, p.tensor, 0, countOf(p)));
     }
+    return evaluateNode(t.graph, t.node, { params: (source, tensor) => params.get(`${source}\0${tensor}`)!, ...(observe ? { observe } : {}) }).data;
   }
 
   /** Rounds to the type of the file and writes; values that are or become infinite end the merge. */
-  async store(t: MergedTensor, data: Data, output: MergeOutput, from = 0): Promise<void> {
+  async #store(t: MergedTensor, data: Data, output: MergeOutput, from: number): Promise<void> {
     for (let at = 0; at < data.length; at += block) {
       const part = data.subarray(at, at + block);
       if (t.dtype === "bf16" && part instanceof Float32Array) {
@@ -107,12 +107,11 @@ export class TensorMaker {
     this.#rounding.size += size;
   }
 
-  /** All of a tensor, or `count` elements from `from` on. */
-  async #param(source: string, tensor: string, from?: number, count?: number): Promise<Data> {
-    const { header, open } = memberTensor(this.#sources, source, tensor), width = storageWidth[header.dtype];
-    const part = from === undefined || count === undefined ? header : { ...header, begin: header.begin + from * width, end: header.begin + (from + count) * width };
+  /** `n` elements of a tensor from `from` on, all of one that does not lie in order. */
+  async #read(source: string, tensor: string, from: number, n: number): Promise<Data> {
+    const { header, open } = memberTensor(this.#sources, source, tensor);
     try {
-      return await readTensor(open.directory, part, this.#signal);
+      return await (header.strides ? readTensor(open.directory, header, this.#signal) : readPart(open.directory, header, from, n, this.#signal));
     } catch (e) {
       if (e instanceof TensorFailure) throw new RuntimeFailure("A0712", { source, tensor, reason: e.message });
       if (e instanceof FileFailure) throw new RuntimeFailure("A0713", { problem: { ...e.problem, tensor } }, { cause: e });
