@@ -126,14 +126,15 @@ export const commands: readonly CommandSpec[] = [
     arguments: [{ name: "file", about: "an .adapt file with the merge; or use --mergekit", required: false }],
     options: [
       { flags: "-o, --output <dir>", about: "the directory to write; it appears when it is complete", required: true },
-      { flags: "--name <name>", about: "which merged base or adapter of the program" },
+      { flags: "--name <name>", about: "which merged base or adapter of the program; with --compressed it may be repeated for bases", kind: "list" },
+      { flags: "--compressed", about: "write the form a merge is stored in: masks of one bit and one vector, codes and levels" },
       { flags: "--mergekit <file>", about: "a mergekit YAML file instead of a program" },
       { flags: "--models <dir>", about: "with --mergekit: where relative model names are looked up (default: .)" },
       { flags: "--seed <n>", about: "with --mergekit: the seed of methods that draw random elements (default: 0)", kind: "integer", min: 0, max: 2 ** 32 - 1 },
       { flags: "--vocabulary <rule>", about: "with --mergekit: embeddings of different sizes are an error, or cut to their common rows (default: same)", choices: ["same", "common"] },
       { flags: "--shard-size <gb>", about: "most gigabytes of tensors in one file (default: 5)", kind: "number", min: 0.001, max: 1000 },
     ],
-    examples: ["adapt merge spec.adapt --name mixed -o merged", "adapt merge --mergekit ties.yml --models ./models -o merged"],
+    examples: ["adapt merge spec.adapt --name mixed -o merged", "adapt merge --mergekit ties.yml --models ./models -o merged", "adapt merge tasks.adapt --compressed --name for_law --name for_tax -o tasks"],
     load: () => import("./commands/merge.ts"),
   },
   {

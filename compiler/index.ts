@@ -15,7 +15,7 @@ export { format } from "./syntax/format.ts";
 export { initText, type InitAdapter } from "./init.ts";
 export { explainProgram, explanationText, type Explanation } from "./explain.ts";
 export { exportMergekit, type MergekitText } from "./merge/export-mergekit.ts";
-export { compileMerge, compileMergekit, type MergekitOptions, type MergePlanResult } from "./merge/index.ts";
+export { compileMerge, compileMergekit, compileStored, type MergekitOptions, type MergePlanResult } from "./merge/index.ts";
 export { passes, stageNames, type CompileOptions, type Target } from "./pipeline.ts";
 export type { Program } from "./program.ts";
 export type { CheckpointHeader, CheckpointProblem, Host } from "../formats/checkpoint.ts";

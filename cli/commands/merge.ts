@@ -1,7 +1,7 @@
 /** `adapt merge`: carries out a merge on disk, from a program or from a mergekit file. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { compileMerge, compileMergekit, renderDiagnostics, type MergePlanResult } from "../../compiler/index.ts";
+import { compileMerge, compileMergekit, compileStored, renderDiagnostics, type MergePlanResult } from "../../compiler/index.ts";
 import { SpecError, mergeToDisk, nodeHost } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
@@ -22,6 +22,7 @@ export async function run([file]: readonly string[], options: Options, console: 
     progress.done();
     const rounding = report.rounding > 0 ? `; rounding changed the weights by ${report.rounding.toExponential(1)}` : "";
     console.out(`${folder}: ${report.tensors} tensors, ${(report.bytes / 1e6).toFixed(1)} MB, ${report.exactness.grade}: ${report.exactness.why}${rounding}\n`);
+    if (value.instead) console.out(`${(report.bytes / 1e6).toFixed(report.bytes < 1e5 ? 4 : 1)} MB instead of ${(value.instead.bytes / 1e6).toFixed(value.instead.bytes < 1e5 ? 4 : 1)} MB (${value.instead.of}): ${(value.instead.bytes / report.bytes).toFixed(1)} times smaller\n`);
   } finally {
     progress.done();
   }
@@ -30,10 +31,14 @@ export async function run([file]: readonly string[], options: Options, console: 
 function planned(file: string | undefined, options: Options): Promise<MergePlanResult> {
   const yaml = options.mergekit;
   if (typeof yaml !== "string") {
-    if (file === undefined || typeof options.name !== "string") throw new UsageFailure("give a program and `--name` of a merged base or adapter, or a mergekit file: `--mergekit FILE.yml`");
+    const names = Array.isArray(options.name) ? options.name.map(String) : [], [name] = names;
+    if (file === undefined || name === undefined) throw new UsageFailure("give a program and `--name` of a merged base or adapter, or a mergekit file: `--mergekit FILE.yml`");
     if (!existsSync(file)) throw new ProgramFailure(`there is no file \`${file}\``);
-    return compileMerge(file, options.name, nodeHost());
+    if (options.compressed === true) return compileStored(file, names, nodeHost());
+    if (names.length > 1) throw new UsageFailure("give one `--name`; with `--compressed` several bases go into one directory");
+    return compileMerge(file, name, nodeHost());
   }
+  if (options.compressed === true) throw new UsageFailure("`--compressed` is for merges of a program");
   if (file !== undefined) throw new UsageFailure("give a program or `--mergekit`, not both");
   if (!existsSync(yaml)) throw new ProgramFailure(`there is no file \`${yaml}\``);
   return compileMergekit(yaml, readFileSync(yaml, "utf8"), nodeHost(), {

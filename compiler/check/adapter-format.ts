@@ -56,6 +56,8 @@ export interface FormatScope {
   readonly arguments?: Fields;
   /** The part of a site that is at hand: `weight`, `down.bias`, and its sizes as text: `64x32`. */
   readonly part?: string;
+  /** What a merge acts on there: the name of a tensor, or of a parameter. */
+  readonly place?: string;
   readonly sizes?: string;
 }
 
@@ -326,7 +328,7 @@ export class FormatReader {
     for (const s of this.statements) if (s.kind === "LetStmt" && s.names.length === 1 && s.names[0]!.text === name) return this.evaluate(s.value, scope);
     const given: Readonly<Record<string, Datum>> = {
       config: scope.config, base: scope.base, directory: scope.directory ?? scope.config, site: scope.site ?? null, kind: scope.kind ?? null,
-      layer: scope.layer ?? null, block: scope.block ?? null, part: scope.part ?? null, sizes: scope.sizes ?? null, name: scope.name ?? null, number: /\d+$/.exec(scope.name ?? "")?.[0] ?? null,
+      layer: scope.layer ?? null, block: scope.block ?? null, part: scope.part ?? null, place: scope.place ?? null, sizes: scope.sizes ?? null, name: scope.name ?? null, number: /\d+$/.exec(scope.name ?? "")?.[0] ?? null,
     };
     if (scope.arguments && Object.hasOwn(scope.arguments, name)) return scope.arguments[name];
     return Object.hasOwn(given, name) ? given[name] : undefined;

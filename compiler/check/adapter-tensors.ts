@@ -8,6 +8,7 @@ import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { closeNames } from "../diagnostics/suggest.ts";
 import { Template, type FormatReader, type FormatScope } from "./adapter-format.ts";
+import type { StoredParts } from "./stored-parts.ts";
 import { modulesOf, type Base, type ModuleInstance, type ParamInstance } from "./values.ts";
 
 /** One tensor that a placed parameter needs. */
@@ -55,6 +56,8 @@ export interface TensorCheckInput {
   readonly chosen: boolean;
   /** Names in the config that fit nothing explain tensors that nothing uses; they are reported instead. */
   readonly misnamed: boolean;
+  /** Tensors that are there in parts. */
+  readonly parts?: StoredParts;
   readonly diagnostics: Diagnostics;
 }
 
@@ -77,8 +80,9 @@ class Checker {
   check(): TensorCheck {
     const { needed, header } = this.input;
     const present = needed.filter((n) => header.tensors.has(n.tensor));
-    const missing = needed.filter((n) => !header.tensors.has(n.tensor));
-    for (const n of present) this.used.add(n.tensor);
+    const inParts = new Map(needed.flatMap((n) => { const found = this.input.parts?.of(n.tensor); return found ? [[n.tensor, found.tensors] as const] : []; }));
+    const missing = needed.filter((n) => !header.tensors.has(n.tensor) && !inParts.has(n.tensor));
+    for (const n of [...present.map((p) => p.tensor), ...[...inParts.values()].flat()]) this.used.add(n);
     const replacements = this.replacements();
     // A tensor without elements says nothing (a rank that was pruned to 0).
     const left = [...header.tensors.values()].filter((t) => !this.used.has(t.name) && !t.shape.includes(0));

@@ -6,7 +6,7 @@
  */
 import { layerOf as layerIn, placeIn, stacksOf } from "../../formats/layer-names.ts";
 import type { MergeDefinition, MergePlace } from "./merging.ts";
-import { modulesOf, type Base, type ParamInstance } from "./values.ts";
+import { modulesOf, type Base, type ParamInstance, type WDim } from "./values.ts";
 
 export interface MergeTable { readonly definition: MergeDefinition; readonly places: readonly TablePlace[] }
 
@@ -18,6 +18,8 @@ export interface TablePlace extends MergePlace {
   /** The members that have it, by index, and their tensors. */
   readonly present: readonly number[];
   readonly members: readonly ParamInstance[];
+  /** Sizes of what is made, where no member has it. */
+  readonly dims?: readonly WDim[];
   readonly relative?: ParamInstance;
 }
 

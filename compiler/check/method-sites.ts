@@ -148,11 +148,19 @@ function bound(binder: Binder, module: ModuleInstance, port: Name | undefined, a
   return undefined;
 }
 
-export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader): ReadonlyMap<string, PlacedParam> {
+/** `inParts` is how tensors are made that the file holds in parts. */
+export function placedParams(wanted: readonly Wanted[], header: CheckpointHeader, inParts?: { readonly source: string; made(w: Wanted): ParamInstance["merged"] }): ReadonlyMap<string, PlacedParam> {
   const out = new Map<string, PlacedParam>();
   for (const w of wanted) {
+    const before = out.get(w.name), merged = inParts?.made(w);
+    if (merged && inParts) {
+      const { tensor, module, declared: because } = w.needed;
+      if (w.sub) Object.assign(w.sub.param, { tensor, merged });
+      out.set(w.name, w.sub ? { kind: "module", module: w.sub.module, headers: before?.kind === "module" ? before.headers : new Map() }
+        : { kind: "made", param: { name: w.name, module, tensor, dims: w.dims, because, source: inParts.source, merged } });
+      continue;
+    }
     const t = header.tensors.get(w.needed.tensor)!;
-    const before = out.get(w.name);
     // The tensor by its name in the files.
     if (w.sub) Object.assign(w.sub.param, { tensor: t.name, storage: t.dtype });
     const headers = before?.kind === "module" ? before.headers : [];

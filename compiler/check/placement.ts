@@ -18,6 +18,7 @@ import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } fro
 import { DirectoryFormats, fieldsOf, type ReadFormat } from "./directory-formats.ts";
 import { warnOfRank } from "./full-rank.ts";
 import { bindMethod, placedParams, type BoundSite, type PlacedSite } from "./method-sites.ts";
+import { StoredParts } from "./stored-parts.ts";
 import { mentions, type MethodContext } from "./wanted-params.ts";
 import type { Scope } from "./scope.ts";
 import { pairedReads, select, type Reading, type Selection } from "./sites.ts";
@@ -276,7 +277,8 @@ class Placer {
       }
     }
     const misnamed = idle.some((e) => e.field === "target_modules");
-    const check = checkTensors({ header, base, needed, readers, at: path.span, chosen, misnamed, diagnostics: this.diagnostics });
+    const parts = new StoredParts(this.context.formats, header);
+    const check = checkTensors({ header, base, needed, readers, at: path.span, chosen, misnamed, parts, diagnostics: this.diagnostics });
     const [whole] = readers;
     if (!check.foreign) {
       if (sites.length === 0 && check.replacements.length === 0) {
@@ -292,7 +294,7 @@ class Placer {
     warnOfRank(sites, path.span, this.diagnostics);
     return {
       name: this.name, span: this.span, base, header, source: this.name, because: path.span, replacements: check.replacements,
-      sites: sites.map(({ wanted, ...site }) => ({ ...site, params: placedParams(wanted, header) })),
+      sites: sites.map(({ wanted, ...site }) => ({ ...site, params: placedParams(wanted, header, { source: this.name, made: (w) => parts.made(w.needed.tensor, w.dims, this.name, path) }) })),
     };
   }
 

@@ -2,10 +2,11 @@
  * Parameters of a merge: tensors that a file holds for it, `param coef: [N, count(places)]`.
  *
  * A tensor has the parameter's name, or that after the place's (`<place>.<name>`), or what a format for the merge says, with
- * `{site}`, `{part}` and `{sizes}` of the place. In its shape `...` stands for the sizes of what is merged there, and `_` for
+ * `{place}`, `{site}`, `{part}` and `{sizes}` of the place. In its shape `...` stands for the sizes of what is merged there, and `_` for
  * whatever the file has.
  */
 import { constant, constantOf } from "../../ir/dim.ts";
+import type { FormatScope } from "../check/adapter-format.ts";
 import { describe, poison, type Value, type WDim } from "../check/values.ts";
 import type { MergeFile } from "../check/merging.ts";
 import type { Scope } from "../check/scope.ts";
@@ -17,6 +18,12 @@ import type { MergeRunner, MergeSpot } from "./merge.ts";
 type ParamStmt = Extract<Statement, { kind: "ParamStmt" }>;
 const floats: ReadonlySet<string> = new Set(["f32", "f16", "bf16"]), wholes: ReadonlySet<string> = new Set(["i32", "i64", "i16", "i8", "u16", "u8"]);
 
+/** What a format for a merge may read at a place; `name` is that of the merge in the program. */
+export function placeScope(spot: Omit<MergeSpot, "members">, name: string): FormatScope {
+  const sizes = spot.dims.map((d) => constantOf(d.dim) ?? 0).join("x"), layer = /(?:^|\.)(\d+)\./.exec(`${spot.site}.`)?.[1];
+  return { config: {}, base: {}, site: spot.site, part: spot.part, place: spot.name, sizes, name, ...(layer === undefined ? {} : { layer: Number(layer) }) };
+}
+
 /** The value of a parameter at a place; `poison` after a report. */
 export function mergeParam(s: ParamStmt, spot: MergeSpot, file: MergeFile | undefined, scope: Scope, at: Span, c: MergeRunner): Value {
   const { diagnostics } = c;
@@ -24,9 +31,7 @@ export function mergeParam(s: ParamStmt, spot: MergeSpot, file: MergeFile | unde
     diagnostics.report("A0109", { at, what: `a merge that reads \`${s.name.text}\` without a file`, help: 'say where it is: `.. of { .. } from "./file.safetensors"`' });
     return poison(at);
   }
-  const sizes = spot.dims.map((d) => constantOf(d.dim) ?? 0).join("x");
-  const layer = /(?:^|\.)(\d+)\./.exec(`${spot.site}.`)?.[1];
-  const named = file.reader?.tensorOf(s.name.text, { config: {}, base: {}, site: spot.site, part: spot.part, sizes, name: file.name, ...(layer === undefined ? {} : { layer: Number(layer) }) });
+  const named = file.reader?.tensorOf(s.name.text, placeScope(spot, file.name));
   const names = named === undefined ? [s.name.text, `${spot.name}.${s.name.text}`] : [named];
   const header = names.map((n) => file.header.tensors.get(n)).find((t) => t !== undefined);
   const path = file.header.files[0]?.file ?? file.header.path;

@@ -6,7 +6,7 @@
  * calls forms the members and adds the base.
  *
  * `places` in a body is the list of all places of the merge, `place` the index of the one that is made: `places[i]` has the
- * names of the declaration there (the members, the parameters), its `name`, `site` and `part` and its number of `elements`.
+ * names of the declaration there (the members, the parameters), its `name`, `site` and `part`, its number of `elements` and its `shape`.
  */
 import type { Span } from "../base/source.ts";
 import { fitType, isMisfit } from "../check/arguments.ts";
@@ -60,10 +60,17 @@ export interface MergeRunner extends MemberContext {
 }
 
 /** The merged tensor; `poison` after a report. */
-export function runMerge(call: MergeCall, interpreter: MergeRunner): Value {
+export const runMerge = (call: MergeCall, interpreter: MergeRunner): Value => mergeParts(call, interpreter).result;
+
+/** The merged tensor, and what the merge tells of it by names (`port codes = ..`). */
+export interface MergeParts { readonly result: Value; readonly told: ReadonlyMap<string, Value> }
+
+/** The result is `poison` after a report. */
+export function mergeParts(call: MergeCall, interpreter: MergeRunner): MergeParts {
+  const failed: MergeParts = { result: poison(call.at), told: new Map() };
   const { merge: { declaration, home }, at } = call, spot = call.spots[call.index]!;
   const own = spot.members();
-  if (own.some((m) => m.kind === "poison")) return poison(at);
+  if (own.some((m) => m.kind === "poison")) return failed;
   const scope = new Scope(home), count = own.length;
   scope.set(declaration.count.text, int(count, at));
   scope.set("place", int(call.index, at));
@@ -72,10 +79,10 @@ export function runMerge(call: MergeCall, interpreter: MergeRunner): Value {
     const given = call.args.get(p.name.text) ?? (p.default && interpreter.evaluate(p.default, scope));
     if (!given) {
       interpreter.diagnostics.report("A0201", { at, name: p.name.text, callee: declaration.name.text, declared: p.span });
-      return poison(at);
+      return failed;
     }
     const fitted = fitMergeArgument(p, given, count, interpreter);
-    if (!fitted) return poison(at);
+    if (!fitted) return failed;
     scope.set(p.name.text, fitted);
   }
   if (call.inner !== undefined) scope.set("inner", int(call.inner, at));
@@ -83,7 +90,18 @@ export function runMerge(call: MergeCall, interpreter: MergeRunner): Value {
   if (declaration.weights) scope.set(declaration.weights.text, members(own.map((_, i) => call.weights?.[i] ?? one), at));
   return interpreter.merging.within(call.stream, at, () => {
     const here = bindSpot(spot, own, call, scope, interpreter);
-    return here ? interpreter.bodyResult(declaration.body, here, at, `\`${declaration.name.text}\``) : poison(at);
+    if (!here) return failed;
+    const result = interpreter.bodyResult(declaration.body, here, at, `\`${declaration.name.text}\``);
+    return { result, told: new Map(portsIn(declaration.body).flatMap((name) => { const v = here.own(name) as Value | undefined; return v ? [[name, v] as const] : []; })) };
+  });
+}
+
+/** Names that a body tells, in its branches too. */
+function portsIn(body: Block): readonly string[] {
+  return body.statements.flatMap((s): readonly string[] => {
+    if (s.kind === "IfStmt") return [...portsIn(s.then), ...(s.otherwise ? portsIn(s.otherwise) : [])];
+    const [name] = s.kind === "ClauseStmt" && s.word.text === "port" ? s.operands : [];
+    return name?.kind === "Ref" ? [name.name] : [];
   });
 }
 
@@ -118,6 +136,7 @@ function viewOf(index: number, call: MergeCall, outer: Scope, interpreter: Merge
     kind: "fields", of: "place", because: at,
     fields: new Map<string, () => Value>([
       ["name", () => text(spot.name, at)], ["site", () => text(spot.site, at)], ["part", () => text(spot.part, at)], ["elements", () => valueOfDim(product(spot.dims.map((d) => d.dim)), at)],
+      ["shape", () => ({ kind: "list", items: spot.dims.map((d) => valueOfDim(d.dim, at)), because: at })],
       ...names.map((n) => [n, of(n)] as const),
     ]),
   };

@@ -28,7 +28,8 @@ export function adapterMerge(adapter: PlacedAdapter): MergeDefinition<PlacedAdap
   for (const s of adapter.sites)
     for (const p of s.params.values()) {
       if (p.kind === "merged") return p.merge;
-      const made = leavesOf(p).find((x) => x.merged);
+      // What a file holds in parts is made of nothing else.
+      const made = leavesOf(p).find((x) => x.merged && x.merged.table.definition.members.length > 0);
       if (made) return made.merged!.table.definition as MergeDefinition<PlacedAdapter>;
     }
   return undefined;

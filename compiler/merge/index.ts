@@ -2,7 +2,7 @@
 import type { Host } from "../../formats/checkpoint.ts";
 import type { MergePlan } from "../../runtime/merge/merge-plan.ts";
 import { Diagnostics, hasErrors, sortDiagnostics, type Diagnostic } from "../diagnostics/diagnostic.ts";
-import { planProgramMerge } from "./program-merge.ts";
+import { planProgramMerge, planStored } from "./program-merge.ts";
 import { planMergekit, type MergekitOptions } from "./mergekit.ts";
 
 export type { MergekitOptions } from "./mergekit.ts";
@@ -11,6 +11,14 @@ export type { MergekitOptions } from "./mergekit.ts";
 export async function compileMerge(entry: string, name: string, host: Host): Promise<MergePlanResult> {
   const diagnostics = new Diagnostics();
   const plan = await planProgramMerge(entry, name, host, diagnostics);
+  const all = sortDiagnostics(diagnostics.items);
+  return { value: hasErrors(all) ? undefined : plan, diagnostics: all };
+}
+
+/** The plan of merged bases or a merged adapter in the form they are stored in: masks and one vector, codes and levels. */
+export async function compileStored(entry: string, names: readonly string[], host: Host): Promise<MergePlanResult> {
+  const diagnostics = new Diagnostics();
+  const plan = await planStored(entry, names, host, diagnostics);
   const all = sortDiagnostics(diagnostics.items);
   return { value: hasErrors(all) ? undefined : plan, diagnostics: all };
 }

@@ -6,14 +6,41 @@ import type { MergeDefinition } from "../check/merging.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { Interpreter } from "../elaborate/interpreter.ts";
 import { paramsByTensor } from "../check/merge-table.ts";
-import { checkProgram } from "../program.ts";
+import { checkProgram, type Program } from "../program.ts";
+import type { Span } from "../base/source.ts";
 import { adapterMerge, planAdapterMerge } from "./adapter-plan.ts";
 import { finalPlan, type Input } from "./checkpoint-plan.ts";
+import { planStoredAdapter, planStoredBases } from "./stored-plan.ts";
 import { copiedTensor, finished } from "./tensor-recipe.ts";
 
 /** The merge a base is made by. */
 export function baseMerge(base: Base): MergeDefinition<Base> | undefined {
   return modulesOf(base.root).flatMap((m) => [...m.params.values()]).find((p) => p.merged)?.merged?.table.definition as MergeDefinition<Base> | undefined;
+}
+
+/** The plan for bases or an adapter of a program in the form they are stored in; undefined after a report. */
+export async function planStored(entry: string, names: readonly string[], host: Host, diagnostics: Diagnostics): Promise<MergePlan | undefined> {
+  const program = await checkProgram(entry, host, diagnostics);
+  if (!program) return void diagnostics.report("A0101", { at: { file: { name: entry, text: "" }, start: 0, end: 0 }, path: entry });
+  if (diagnostics.hasErrors) return undefined;
+  const { file } = program.library.entry, bases: Parameters<typeof planStoredBases>[1][number][] = [];
+  for (const name of names) {
+    const at = file.declarations.find((d) => d.name.text === name)?.name.span ?? { ...file.span, end: file.span.start };
+    const base = program.bases.find((b) => b.name === name), ofBase = base && baseMerge(base);
+    const adapter = program.adapters.find((a) => a.name === name), ofAdapter = adapter && adapterMerge(adapter);
+    if (adapter && ofAdapter && names.length === 1) return planStoredAdapter(program, { of: adapter, definition: ofAdapter, at }, diagnostics);
+    if (adapter && ofAdapter) return void diagnostics.report("A0516", { at, label: "is an adapter", body: "Several results in one directory are bases; each adapter has a directory of its own." });
+    if (!base || !ofBase) return absent(program, name, at, diagnostics);
+    bases.push({ of: base, definition: ofBase, at });
+  }
+  return planStoredBases(program, bases, diagnostics);
+}
+
+function absent(program: Program, name: string, at: Span, diagnostics: Diagnostics): undefined {
+  const declared = program.library.entry.file.declarations.some((d) => d.name.text === name);
+  if (declared) diagnostics.report("A0109", { at, what: `writing \`${name}\`, which no merge makes,`, help: "name a `base m = ... of { ... }` or an `adapter c = ... of { ... }`" });
+  else diagnostics.report("A0105", { at, name, candidates: [...program.bases.filter(baseMerge), ...program.adapters.filter(adapterMerge)].map((b) => b.name) });
+  return undefined;
 }
 
 /** The plan for the base or adapter `name` of a program; undefined after a report. */
@@ -29,11 +56,7 @@ export async function planProgramMerge(entry: string, name: string, host: Host, 
   if (diagnostics.hasErrors) return undefined;
   const adapter = program.adapters.find((a) => a.name === name), merge = adapter && adapterMerge(adapter);
   if (adapter && merge) return planAdapterMerge(program, adapter, merge, diagnostics);
-  if (!base || !definition) {
-    if (declared) diagnostics.report("A0109", { at, what: `writing \`${name}\`, which no merge makes,`, help: "name a `base m = ... of { ... }` or an `adapter c = ... of { ... }`" });
-    else diagnostics.report("A0105", { at, name, candidates: [...program.bases.filter(baseMerge), ...program.adapters.filter(adapterMerge)].map((b) => b.name) });
-    return undefined;
-  }
+  if (!base || !definition) return absent(program, name, at, diagnostics);
   const params = paramsByTensor(base), { members } = definition, first = members[0]!.of;
   const tensors = [];
   for (const header of first.header.tensors.values()) {

@@ -20,6 +20,8 @@ export interface MergePlan {
   /** What the result is, in one word and a sentence for people. */
   readonly exactness: Exactness;
   readonly method: string;
+  /** What the result stands for, and the bytes of that. */
+  readonly instead?: { readonly bytes: number; readonly of: string };
   /** Kernels of all tensors, a WebAssembly module; absent when none has any. */
   readonly kernels?: Uint8Array;
 }
