@@ -1,4 +1,7 @@
-/** What a base's JSON files say about generating text: which tokens begin it, end it and pad it, and which are forced or barred. */
+/**
+ * What a base's JSON files say about generating text: which tokens begin it, end it and pad it, which are forced or barred, and
+ * how they are sampled. Names and meanings are those of transformers' `GenerationConfig`.
+ */
 
 export interface GenerationDefaults {
   readonly eos: readonly number[];
@@ -14,6 +17,20 @@ export interface GenerationDefaults {
   /** Tokens that are never chosen, and those not chosen as the first that is free. */
   readonly barred?: readonly number[];
   readonly barredFirst?: readonly number[];
+  /** Sequences of tokens of which the last is not chosen after the others. */
+  readonly barredSequences?: readonly (readonly number[])[];
+  /** No sequence of so many tokens comes twice in a row of the batch. */
+  readonly noRepeat?: number;
+  /** A row does not end before it has so many tokens, prompt and padding included, or so many new ones. */
+  readonly minLength?: number;
+  readonly minNew?: number;
+  readonly repetitionPenalty?: number;
+  /** Filters of sampling. */
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly minP?: number;
+  /** What the files ask for that a generation does only when asked, or not at all: sentences for people. */
+  readonly remarks?: readonly string[];
 }
 
 /** `generation_config.json` speaks first, `config.json` fills in what it leaves out, and `begins` where a decoder begins. */
@@ -29,7 +46,44 @@ export function generationDefaults(json: Readonly<Record<string, unknown>>, begi
     ...(start === undefined ? {} : { start: [start, ...promptOf(first)] }),
     ...present("first", whole(first("forced_bos_token_id"))), ...present("last", whole(first("forced_eos_token_id"))),
     ...present("barred", ids("suppress_tokens")), ...present("barredFirst", ids("begin_suppress_tokens")),
+    ...chosen(json["generation_config.json"] ?? json["config.json"]),
   };
+}
+
+/** How tokens are chosen. Of these fields `generation_config.json` speaks alone where it is there, as in transformers. */
+function chosen(file: unknown): Partial<GenerationDefaults> {
+  if (!isObject(file)) return {};
+  const number = (field: string, from: number, except: number): number | undefined => {
+    const v = file[field];
+    return typeof v === "number" && v >= from && v !== except ? v : undefined;
+  };
+  const words = file["bad_words_ids"];
+  const barredSequences = Array.isArray(words) ? words.map(wholes).filter((w) => w !== undefined) : [];
+  const remarks = remarksOn(file);
+  return {
+    ...(barredSequences.length > 0 ? { barredSequences } : {}), ...present("noRepeat", whole(number("no_repeat_ngram_size", 1, 0))),
+    // The number of new tokens, where it is said, takes the place of the whole length.
+    ...(whole(file["min_new_tokens"]) === undefined ? present("minLength", whole(number("min_length", 1, 0))) : present("minNew", whole(number("min_new_tokens", 1, 0)))),
+    ...present("repetitionPenalty", number("repetition_penalty", 1e-9, 1)), ...present("topK", whole(number("top_k", 1, 0))),
+    ...present("topP", number("top_p", 1e-9, 1)), ...present("minP", number("min_p", 1e-9, 0)), ...(remarks.length > 0 ? { remarks } : {}),
+  };
+}
+
+/** Fields that change what is written and are not done, with the value at which each does nothing. */
+const notDone: Readonly<Record<string, unknown>> = {
+  num_beams: 1, num_beam_groups: 1, penalty_alpha: 0, guidance_scale: 1, encoder_repetition_penalty: 1, encoder_no_repeat_ngram_size: 0,
+  exponential_decay_length_penalty: null, sequence_bias: null, watermarking_config: null, force_words_ids: null, constraints: null, dola_layers: null, stop_strings: null,
+};
+const notDoneWhenSampling: Readonly<Record<string, unknown>> = { typical_p: 1, epsilon_cutoff: 0, eta_cutoff: 0, top_h: null };
+
+function remarksOn(file: Readonly<Record<string, unknown>>): string[] {
+  const samples = file["do_sample"] === true;
+  const set = Object.entries({ ...notDone, ...(samples ? notDoneWhenSampling : {}) }).filter(([field, without]) => (file[field] ?? without) !== without);
+  const heat = typeof file["temperature"] === "number" ? file["temperature"] : 1;
+  return [
+    ...(samples && heat > 0 ? [`the model's generation config samples at temperature ${heat}; unless a temperature is given, the likeliest token is taken`] : []),
+    ...set.map(([field]) => `the model's generation config asks for \`${field}\` ${JSON.stringify(file[field])}, which is not done here`),
+  ];
 }
 
 /**

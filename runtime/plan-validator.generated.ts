@@ -2,9 +2,9 @@
 /** Made from plan.schema.json by scripts/plan-validator.mjs; do not edit. */
 export const validatePlan = validate10;
 
-const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"},"code":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros","absent"]},"adds":{"type":"object","required":["rows","dim"],"properties":{"rows":{"type":"integer","minimum":1},"dim":{"type":"string"}},"additionalProperties":false},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
-const schema36 = {"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}};
-const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros","absent"]},"adds":{"type":"object","required":["rows","dim"],"properties":{"rows":{"type":"integer","minimum":1},"dim":{"type":"string"}},"additionalProperties":false},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
+const schema11 = {"$schema":"http://json-schema.org/draft-07/schema#","title":"Adapt plan","type":"object","required":["version","compiler","models","sources"],"properties":{"version":{"type":"integer","enum":[1]},"compiler":{"type":"string"},"models":{"type":"object","additionalProperties":{"$ref":"#/definitions/model"}},"sources":{"type":"object","additionalProperties":{"$ref":"#/definitions/source"}}},"definitions":{"count":{"type":"integer","minimum":0},"counts":{"type":"array","items":{"$ref":"#/definitions/count"}},"dtype":{"enum":["f32","f16","bf16","i32","bool"]},"storage":{"enum":["f64","f32","f16","bf16","i64","i32","i16","i8","u64","u32","u16","u8","bool"]},"dim":{"type":"array","items":{"type":"object","required":["coef","factors"],"properties":{"coef":{"type":"integer"},"factors":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","required":["fn","of","by"],"properties":{"fn":{"enum":["floor","mod"]},"of":{"$ref":"#/definitions/dim"},"by":{"$ref":"#/definitions/dim"}}}]}}}}},"shape":{"type":"array","items":{"$ref":"#/definitions/dim"}},"source":{"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}},"graph":{"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"},"code":{"type":"string"}}}}}},"model":{"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros","absent"]},"adds":{"type":"object","required":["rows","dim"],"properties":{"rows":{"type":"integer","minimum":1},"dim":{"type":"string"}},"additionalProperties":false},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"},"barredSequences":{"type":"array","items":{"$ref":"#/definitions/counts"}},"noRepeat":{"$ref":"#/definitions/count"},"minLength":{"$ref":"#/definitions/count"},"minNew":{"$ref":"#/definitions/count"},"repetitionPenalty":{"type":"number"},"topK":{"$ref":"#/definitions/count"},"topP":{"type":"number"},"minP":{"type":"number"},"remarks":{"type":"array","items":{"type":"string"}}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}},"program":{"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}}}};
+const schema40 = {"type":"object","required":["path","kind","files","tokenizer"],"properties":{"path":{"type":"string"},"kind":{"enum":["base","adapter"]},"tokenizer":{"type":"boolean"},"files":{"type":"array","items":{"type":"object","required":["file","headerHash"],"properties":{"file":{"type":"string"},"headerHash":{"type":"string"}}}}}};
+const schema12 = {"type":"object","required":["graph","weights","inputs","outputs","states","role","generation","programs"],"properties":{"graph":{"$ref":"#/definitions/graph"},"weights":{"$ref":"#/definitions/counts"},"inputs":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"default":{"enum":["arange","ones","zeros","absent"]},"adds":{"type":"object","required":["rows","dim"],"properties":{"rows":{"type":"integer","minimum":1},"dim":{"type":"string"}},"additionalProperties":false},"domain":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["range","simplex","bool","text"]},"from":{"type":"number"},"to":{"type":"number"},"inclusive":{"type":"boolean"},"whole":{"type":"boolean"},"expected":{"type":"string"},"values":{"type":"array","items":{"type":"string"}},"closed":{"type":"boolean"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node","dtype","shape"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}},"states":{"type":"array","items":{"type":"object","required":["name","dtype","shape"],"properties":{"name":{"type":"string"},"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"},"axis":{"$ref":"#/definitions/count"}}}},"role":{"type":"string"},"generation":{"type":"object","required":["eos"],"properties":{"eos":{"$ref":"#/definitions/counts"},"bos":{"$ref":"#/definitions/count"},"pad":{"$ref":"#/definitions/count"},"maxPositions":{"$ref":"#/definitions/count"},"start":{"type":"array","items":{"anyOf":[{"$ref":"#/definitions/count"},{"$ref":"#/definitions/counts"}]}},"first":{"$ref":"#/definitions/count"},"last":{"$ref":"#/definitions/count"},"barred":{"$ref":"#/definitions/counts"},"barredFirst":{"$ref":"#/definitions/counts"},"barredSequences":{"type":"array","items":{"$ref":"#/definitions/counts"}},"noRepeat":{"$ref":"#/definitions/count"},"minLength":{"$ref":"#/definitions/count"},"minNew":{"$ref":"#/definitions/count"},"repetitionPenalty":{"type":"number"},"topK":{"$ref":"#/definitions/count"},"topP":{"type":"number"},"minP":{"type":"number"},"remarks":{"type":"array","items":{"type":"string"}}}},"programs":{"type":"object","properties":{"webgpu":{"$ref":"#/definitions/program"},"cpu":{"$ref":"#/definitions/program"}}}}};
 const schema18 = {"enum":["f32","f16","bf16","i32","bool"]};
 const schema14 = {"type":"integer","minimum":0};
 const schema13 = {"type":"object","required":["dims","nodes","outputs"],"properties":{"dims":{"type":"array","items":{"type":"object","required":["name","from"],"properties":{"name":{"type":"string"},"from":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["input","past"]},"input":{"type":"string"},"axis":{"$ref":"#/definitions/count"}}}}}},"nodes":{"type":"array","items":{"type":"object","required":["id","op","inputs","type"],"properties":{"id":{"$ref":"#/definitions/count"},"op":{"type":"string"},"inputs":{"$ref":"#/definitions/counts"},"type":{"type":"object","required":["dtype","shape"],"properties":{"dtype":{"$ref":"#/definitions/dtype"},"shape":{"$ref":"#/definitions/shape"}}}}}},"outputs":{"type":"array","items":{"type":"object","required":["name","node"],"properties":{"name":{"type":"string"},"node":{"$ref":"#/definitions/count"}}}},"assertions":{"type":"array","items":{"type":"object","required":["relation","left","right","what"],"properties":{"relation":{"enum":["equal","atMost"]},"left":{"$ref":"#/definitions/dim"},"right":{"$ref":"#/definitions/dim"},"what":{"type":"string"},"code":{"type":"string"}}}}}};
@@ -747,16 +747,16 @@ validate12.errors = vErrors;
 return errors === 0;
 }
 
-const schema33 = {"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}};
+const schema37 = {"type":"object","required":["kernels","buffers","steps","dims"],"properties":{"kernels":{"type":"array","items":{"type":"object","required":["name","code","bindings"],"properties":{"name":{"type":"string"},"code":{"type":"string"},"bindings":{"type":"array","items":{"type":"object","required":["access"],"properties":{"access":{"enum":["read","read_write"]}}}},"requires":{"type":"array","items":{"type":"string"}},"scratch":{"$ref":"#/definitions/count"}}}},"buffers":{"type":"array","items":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["weight","slot","input","output","state"]},"parts":{"$ref":"#/definitions/counts"},"sizes":{"$ref":"#/definitions/shape"},"name":{"type":"string"}}}},"steps":{"type":"array","items":{"type":"object","required":["label","args","variants"],"properties":{"label":{"type":"string"},"args":{"$ref":"#/definitions/counts"},"variants":{"type":"array","items":{"type":"object","required":["kernel","grid"],"properties":{"kernel":{"$ref":"#/definitions/count"},"when":{"type":"object","required":["dim","atMost"],"properties":{"dim":{"$ref":"#/definitions/dim"},"atMost":{"type":"integer"}}},"grid":{"$ref":"#/definitions/shape"}}}}}}},"dims":{"type":"array","items":{"type":"string"}}}};
 
-function validate30(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
+function validate31(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 let vErrors = null;
 let errors = 0;
 if(errors === 0){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing0;
 if(((((data.kernels === undefined) && (missing0 = "kernels")) || ((data.buffers === undefined) && (missing0 = "buffers"))) || ((data.steps === undefined) && (missing0 = "steps"))) || ((data.dims === undefined) && (missing0 = "dims"))){
-validate30.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
+validate31.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'"}];
 return false;
 }
 else {
@@ -774,14 +774,14 @@ if(errors === _errs3){
 if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 let missing1;
 if((((data1.name === undefined) && (missing1 = "name")) || ((data1.code === undefined) && (missing1 = "code"))) || ((data1.bindings === undefined) && (missing1 = "bindings"))){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'"}];
 return false;
 }
 else {
 if(data1.name !== undefined){
 const _errs5 = errors;
 if(typeof data1.name !== "string"){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/name",schemaPath:"#/properties/kernels/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/name",schemaPath:"#/properties/kernels/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs5 === errors;
@@ -793,7 +793,7 @@ if(valid2){
 if(data1.code !== undefined){
 const _errs7 = errors;
 if(typeof data1.code !== "string"){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/code",schemaPath:"#/properties/kernels/items/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/code",schemaPath:"#/properties/kernels/items/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid2 = _errs7 === errors;
@@ -816,21 +816,21 @@ if(errors === _errs11){
 if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
 let missing2;
 if((data5.access === undefined) && (missing2 = "access")){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'"}];
 return false;
 }
 else {
 if(data5.access !== undefined){
 let data6 = data5.access;
 if(!((data6 === "read") || (data6 === "read_write"))){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1+"/access",schemaPath:"#/properties/kernels/items/properties/bindings/items/properties/access/enum",keyword:"enum",params:{allowedValues: schema33.properties.kernels.items.properties.bindings.items.properties.access.enum},message:"must be equal to one of the allowed values"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1+"/access",schemaPath:"#/properties/kernels/items/properties/bindings/items/properties/access/enum",keyword:"enum",params:{allowedValues: schema37.properties.kernels.items.properties.bindings.items.properties.access.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 }
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings/" + i1,schemaPath:"#/properties/kernels/items/properties/bindings/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -841,7 +841,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings",schemaPath:"#/properties/kernels/items/properties/bindings/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/bindings",schemaPath:"#/properties/kernels/items/properties/bindings/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -861,7 +861,7 @@ const len2 = data7.length;
 for(let i2=0; i2<len2; i2++){
 const _errs16 = errors;
 if(typeof data7[i2] !== "string"){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires/" + i2,schemaPath:"#/properties/kernels/items/properties/requires/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires/" + i2,schemaPath:"#/properties/kernels/items/properties/requires/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid5 = _errs16 === errors;
@@ -871,7 +871,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires",schemaPath:"#/properties/kernels/items/properties/requires/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/requires",schemaPath:"#/properties/kernels/items/properties/requires/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -886,13 +886,13 @@ let data9 = data1.scratch;
 const _errs18 = errors;
 const _errs19 = errors;
 if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 if(errors === _errs19){
 if((typeof data9 == "number") && (isFinite(data9))){
 if(data9 < 0 || isNaN(data9)){
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0+"/scratch",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
@@ -909,7 +909,7 @@ var valid2 = true;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath:instancePath+"/kernels/" + i0,schemaPath:"#/properties/kernels/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -920,7 +920,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/kernels",schemaPath:"#/properties/kernels/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/kernels",schemaPath:"#/properties/kernels/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -944,7 +944,7 @@ if(errors === _errs23){
 if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
 let missing3;
 if((data11.kind === undefined) && (missing3 = "kind")){
-validate30.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
+validate31.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'"}];
 return false;
 }
 else {
@@ -952,7 +952,7 @@ if(data11.kind !== undefined){
 let data12 = data11.kind;
 const _errs25 = errors;
 if(!(((((data12 === "weight") || (data12 === "slot")) || (data12 === "input")) || (data12 === "output")) || (data12 === "state"))){
-validate30.errors = [{instancePath:instancePath+"/buffers/" + i3+"/kind",schemaPath:"#/properties/buffers/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema33.properties.buffers.items.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+validate31.errors = [{instancePath:instancePath+"/buffers/" + i3+"/kind",schemaPath:"#/properties/buffers/items/properties/kind/enum",keyword:"enum",params:{allowedValues: schema37.properties.buffers.items.properties.kind.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid8 = _errs25 === errors;
@@ -988,7 +988,7 @@ if(valid8){
 if(data11.name !== undefined){
 const _errs28 = errors;
 if(typeof data11.name !== "string"){
-validate30.errors = [{instancePath:instancePath+"/buffers/" + i3+"/name",schemaPath:"#/properties/buffers/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/buffers/" + i3+"/name",schemaPath:"#/properties/buffers/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid8 = _errs28 === errors;
@@ -1002,7 +1002,7 @@ var valid8 = true;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath:instancePath+"/buffers/" + i3,schemaPath:"#/properties/buffers/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1013,7 +1013,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/buffers",schemaPath:"#/properties/buffers/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/buffers",schemaPath:"#/properties/buffers/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1037,14 +1037,14 @@ if(errors === _errs32){
 if(data17 && typeof data17 == "object" && !Array.isArray(data17)){
 let missing4;
 if((((data17.label === undefined) && (missing4 = "label")) || ((data17.args === undefined) && (missing4 = "args"))) || ((data17.variants === undefined) && (missing4 = "variants"))){
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'"}];
 return false;
 }
 else {
 if(data17.label !== undefined){
 const _errs34 = errors;
 if(typeof data17.label !== "string"){
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/label",schemaPath:"#/properties/steps/items/properties/label/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/label",schemaPath:"#/properties/steps/items/properties/label/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid10 = _errs34 === errors;
@@ -1079,7 +1079,7 @@ if(errors === _errs39){
 if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
 let missing5;
 if(((data21.kernel === undefined) && (missing5 = "kernel")) || ((data21.grid === undefined) && (missing5 = "grid"))){
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'"}];
 return false;
 }
 else {
@@ -1088,13 +1088,13 @@ let data22 = data21.kernel;
 const _errs41 = errors;
 const _errs42 = errors;
 if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 if(errors === _errs42){
 if((typeof data22 == "number") && (isFinite(data22))){
 if(data22 < 0 || isNaN(data22)){
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/kernel",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
 return false;
 }
 }
@@ -1112,7 +1112,7 @@ if(errors === _errs44){
 if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
 let missing6;
 if(((data23.dim === undefined) && (missing6 = "dim")) || ((data23.atMost === undefined) && (missing6 = "atMost"))){
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/required",keyword:"required",params:{missingProperty: missing6},message:"must have required property '"+missing6+"'"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/required",keyword:"required",params:{missingProperty: missing6},message:"must have required property '"+missing6+"'"}];
 return false;
 }
 else {
@@ -1132,7 +1132,7 @@ if(data23.atMost !== undefined){
 let data25 = data23.atMost;
 const _errs47 = errors;
 if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when/atMost",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/properties/atMost/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when/atMost",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/properties/atMost/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
 return false;
 }
 var valid14 = _errs47 === errors;
@@ -1144,7 +1144,7 @@ var valid14 = true;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5+"/when",schemaPath:"#/properties/steps/items/properties/variants/items/properties/when/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1170,7 +1170,7 @@ var valid12 = true;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants/" + i5,schemaPath:"#/properties/steps/items/properties/variants/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1181,7 +1181,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants",schemaPath:"#/properties/steps/items/properties/variants/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4+"/variants",schemaPath:"#/properties/steps/items/properties/variants/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1195,7 +1195,7 @@ var valid10 = true;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath:instancePath+"/steps/" + i4,schemaPath:"#/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
@@ -1206,7 +1206,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/steps",schemaPath:"#/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1226,7 +1226,7 @@ const len6 = data27.length;
 for(let i6=0; i6<len6; i6++){
 const _errs52 = errors;
 if(typeof data27[i6] !== "string"){
-validate30.errors = [{instancePath:instancePath+"/dims/" + i6,schemaPath:"#/properties/dims/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+validate31.errors = [{instancePath:instancePath+"/dims/" + i6,schemaPath:"#/properties/dims/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
 return false;
 }
 var valid15 = _errs52 === errors;
@@ -1236,7 +1236,7 @@ break;
 }
 }
 else {
-validate30.errors = [{instancePath:instancePath+"/dims",schemaPath:"#/properties/dims/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+validate31.errors = [{instancePath:instancePath+"/dims",schemaPath:"#/properties/dims/type",keyword:"type",params:{type: "array"},message:"must be array"}];
 return false;
 }
 }
@@ -1251,11 +1251,11 @@ var valid0 = true;
 }
 }
 else {
-validate30.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
+validate31.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"}];
 return false;
 }
 }
-validate30.errors = vErrors;
+validate31.errors = vErrors;
 return errors === 0;
 }
 
@@ -2068,6 +2068,202 @@ var valid15 = _errs92 === errors;
 else {
 var valid15 = true;
 }
+if(valid15){
+if(data34.barredSequences !== undefined){
+let data45 = data34.barredSequences;
+const _errs93 = errors;
+if(errors === _errs93){
+if(Array.isArray(data45)){
+var valid24 = true;
+const len5 = data45.length;
+for(let i5=0; i5<len5; i5++){
+const _errs95 = errors;
+if(!(validate13(data45[i5], {instancePath:instancePath+"/generation/barredSequences/" + i5,parentData:data45,parentDataProperty:i5,rootData}))){
+vErrors = vErrors === null ? validate13.errors : vErrors.concat(validate13.errors);
+errors = vErrors.length;
+}
+var valid24 = _errs95 === errors;
+if(!valid24){
+break;
+}
+}
+}
+else {
+validate11.errors = [{instancePath:instancePath+"/generation/barredSequences",schemaPath:"#/properties/generation/properties/barredSequences/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+return false;
+}
+}
+var valid15 = _errs93 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.noRepeat !== undefined){
+let data47 = data34.noRepeat;
+const _errs96 = errors;
+const _errs97 = errors;
+if(!(((typeof data47 == "number") && (!(data47 % 1) && !isNaN(data47))) && (isFinite(data47)))){
+validate11.errors = [{instancePath:instancePath+"/generation/noRepeat",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
+if(errors === _errs97){
+if((typeof data47 == "number") && (isFinite(data47))){
+if(data47 < 0 || isNaN(data47)){
+validate11.errors = [{instancePath:instancePath+"/generation/noRepeat",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+var valid15 = _errs96 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.minLength !== undefined){
+let data48 = data34.minLength;
+const _errs99 = errors;
+const _errs100 = errors;
+if(!(((typeof data48 == "number") && (!(data48 % 1) && !isNaN(data48))) && (isFinite(data48)))){
+validate11.errors = [{instancePath:instancePath+"/generation/minLength",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
+if(errors === _errs100){
+if((typeof data48 == "number") && (isFinite(data48))){
+if(data48 < 0 || isNaN(data48)){
+validate11.errors = [{instancePath:instancePath+"/generation/minLength",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+var valid15 = _errs99 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.minNew !== undefined){
+let data49 = data34.minNew;
+const _errs102 = errors;
+const _errs103 = errors;
+if(!(((typeof data49 == "number") && (!(data49 % 1) && !isNaN(data49))) && (isFinite(data49)))){
+validate11.errors = [{instancePath:instancePath+"/generation/minNew",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
+if(errors === _errs103){
+if((typeof data49 == "number") && (isFinite(data49))){
+if(data49 < 0 || isNaN(data49)){
+validate11.errors = [{instancePath:instancePath+"/generation/minNew",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+var valid15 = _errs102 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.repetitionPenalty !== undefined){
+let data50 = data34.repetitionPenalty;
+const _errs105 = errors;
+if(!((typeof data50 == "number") && (isFinite(data50)))){
+validate11.errors = [{instancePath:instancePath+"/generation/repetitionPenalty",schemaPath:"#/properties/generation/properties/repetitionPenalty/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid15 = _errs105 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.topK !== undefined){
+let data51 = data34.topK;
+const _errs107 = errors;
+const _errs108 = errors;
+if(!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51)))){
+validate11.errors = [{instancePath:instancePath+"/generation/topK",schemaPath:"#/definitions/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"}];
+return false;
+}
+if(errors === _errs108){
+if((typeof data51 == "number") && (isFinite(data51))){
+if(data51 < 0 || isNaN(data51)){
+validate11.errors = [{instancePath:instancePath+"/generation/topK",schemaPath:"#/definitions/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"}];
+return false;
+}
+}
+}
+var valid15 = _errs107 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.topP !== undefined){
+let data52 = data34.topP;
+const _errs110 = errors;
+if(!((typeof data52 == "number") && (isFinite(data52)))){
+validate11.errors = [{instancePath:instancePath+"/generation/topP",schemaPath:"#/properties/generation/properties/topP/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid15 = _errs110 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.minP !== undefined){
+let data53 = data34.minP;
+const _errs112 = errors;
+if(!((typeof data53 == "number") && (isFinite(data53)))){
+validate11.errors = [{instancePath:instancePath+"/generation/minP",schemaPath:"#/properties/generation/properties/minP/type",keyword:"type",params:{type: "number"},message:"must be number"}];
+return false;
+}
+var valid15 = _errs112 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data34.remarks !== undefined){
+let data54 = data34.remarks;
+const _errs114 = errors;
+if(errors === _errs114){
+if(Array.isArray(data54)){
+var valid29 = true;
+const len6 = data54.length;
+for(let i6=0; i6<len6; i6++){
+const _errs116 = errors;
+if(typeof data54[i6] !== "string"){
+validate11.errors = [{instancePath:instancePath+"/generation/remarks/" + i6,schemaPath:"#/properties/generation/properties/remarks/items/type",keyword:"type",params:{type: "string"},message:"must be string"}];
+return false;
+}
+var valid29 = _errs116 === errors;
+if(!valid29){
+break;
+}
+}
+}
+else {
+validate11.errors = [{instancePath:instancePath+"/generation/remarks",schemaPath:"#/properties/generation/properties/remarks/type",keyword:"type",params:{type: "array"},message:"must be array"}];
+return false;
+}
+}
+var valid15 = _errs114 === errors;
+}
+else {
+var valid15 = true;
+}
+}
+}
+}
+}
+}
+}
+}
+}
+}
 }
 }
 }
@@ -2090,32 +2286,32 @@ var valid0 = true;
 }
 if(valid0){
 if(data.programs !== undefined){
-let data45 = data.programs;
-const _errs93 = errors;
-if(errors === _errs93){
-if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
-if(data45.webgpu !== undefined){
-const _errs95 = errors;
-if(!(validate30(data45.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data45,parentDataProperty:"webgpu",rootData}))){
-vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+let data56 = data.programs;
+const _errs118 = errors;
+if(errors === _errs118){
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+if(data56.webgpu !== undefined){
+const _errs120 = errors;
+if(!(validate31(data56.webgpu, {instancePath:instancePath+"/programs/webgpu",parentData:data56,parentDataProperty:"webgpu",rootData}))){
+vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
 errors = vErrors.length;
 }
-var valid24 = _errs95 === errors;
+var valid30 = _errs120 === errors;
 }
 else {
-var valid24 = true;
+var valid30 = true;
 }
-if(valid24){
-if(data45.cpu !== undefined){
-const _errs96 = errors;
-if(!(validate30(data45.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data45,parentDataProperty:"cpu",rootData}))){
-vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+if(valid30){
+if(data56.cpu !== undefined){
+const _errs121 = errors;
+if(!(validate31(data56.cpu, {instancePath:instancePath+"/programs/cpu",parentData:data56,parentDataProperty:"cpu",rootData}))){
+vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
 errors = vErrors.length;
 }
-var valid24 = _errs96 === errors;
+var valid30 = _errs121 === errors;
 }
 else {
-var valid24 = true;
+var valid30 = true;
 }
 }
 }
@@ -2124,7 +2320,7 @@ validate11.errors = [{instancePath:instancePath+"/programs",schemaPath:"#/proper
 return false;
 }
 }
-var valid0 = _errs93 === errors;
+var valid0 = _errs118 === errors;
 }
 else {
 var valid0 = true;
@@ -2249,7 +2445,7 @@ if(data5.kind !== undefined){
 let data7 = data5.kind;
 const _errs17 = errors;
 if(!((data7 === "base") || (data7 === "adapter"))){
-validate10.errors = [{instancePath:instancePath+"/sources/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/kind",schemaPath:"#/definitions/source/properties/kind/enum",keyword:"enum",params:{allowedValues: schema36.properties.kind.enum},message:"must be equal to one of the allowed values"}];
+validate10.errors = [{instancePath:instancePath+"/sources/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/kind",schemaPath:"#/definitions/source/properties/kind/enum",keyword:"enum",params:{allowedValues: schema40.properties.kind.enum},message:"must be equal to one of the allowed values"}];
 return false;
 }
 var valid4 = _errs17 === errors;

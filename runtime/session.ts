@@ -57,6 +57,8 @@ export interface Session {
   readonly models: readonly string[];
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** What the model's configs ask of a generation that is done only when asked for, or not at all: sentences for people. */
+  readonly remarks: readonly string[];
   /** Another model of the plan on the same device; it is loaded beside this one and disposed on its own. */
   open(model: string): Promise<Session>;
   /**
@@ -169,6 +171,9 @@ class OpenSession implements Session {
   get weightBytes(): number {
     return this.#executable.weightBytes;
   }
+  get remarks(): readonly string[] {
+    return this.#plan.generation.remarks ?? [];
+  }
   get continues(): string {
     return tokenInputs(this.#plan).ids;
   }
@@ -236,7 +241,8 @@ class OpenSession implements Session {
     for (let at = 0; at < windows.length; ) {
       // Windows of one length share a batch, as many as keep the logits small.
       const length = windows[at]!.length;
-      const part = windows.slice(at, at + Math.max(1, Math.floor(2048 / length))).filter((w) => w.length === length);
+      const next = windows.slice(at, at + Math.max(1, Math.floor(2048 / length)));
+      const other = next.findIndex((w) => w.length !== length), part = other < 0 ? next : next.slice(0, other);
       options.signal?.throwIfAborted();
       for (const scores of await this.#scores(part, options)) for (const s of scores) (sum -= s), count++;
       at += part.length;

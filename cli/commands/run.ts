@@ -17,6 +17,7 @@ export async function run([file]: readonly string[], options: Options, console: 
   const session = await bench.session(model);
   try {
     console.note(console.paint.dim(`${session.model} on ${session.deviceText}`));
+    for (const remark of session.remarks) console.note(console.paint.dim(remark));
     if (options.chat === true) await chat(session, options, console, inputs);
     else {
       const prompt = options.prompt === "-" ? await readAll(process.stdin) : String(options.prompt);

@@ -11,7 +11,7 @@ import type { ModelPlan } from "../plan.ts";
 import { completeInputs } from "../inputs.ts";
 import type { InputValue } from "../input-values.ts";
 import { constrained, startRows } from "./constraints.ts";
-import { checkSampling, chooseToken, type SamplingOptions } from "./sampling.ts";
+import { checkSampling, chooseToken, withDefaults, type SamplingOptions } from "./sampling.ts";
 
 export interface LoopOptions extends SamplingOptions {
   /** New tokens a row gets at most; default 128. */
@@ -77,7 +77,9 @@ export async function* tokenLoop(
   const virtual = addedRows(plan);
   if (longest + virtual > limit) throw new RuntimeFailure("A0715", { tokens: longest + virtual, limit });
 
-  const seen = prompts.map((p) => new Set(p));
+  // Padding counts as seen, as in transformers.
+  const rows = ids.map((r) => [...r]), seen = ids.map((r) => new Set(r));
+  const sampling = withDefaults(options, plan.generation);
   const finished = new Array<boolean>(batch).fill(false);
   const state = executable.newState(batch, virtual + Math.min(width + budget, width + 1024));
   try {
@@ -97,9 +99,10 @@ export async function* tokenLoop(
           continue;
         }
         const isLast = step + 1 === budget || lengths[row]! + virtual + 1 >= limit;
-        const scores = constrained(rowOf(logits, row), plan.generation, { step, prompt: width, isLast, eos });
-        const token = chooseToken(scores, seen[row]!, options, row, step);
+        const scores = constrained(rowOf(logits, row), plan.generation, { step, prompt: width, isLast, eos, row: rows[row]! });
+        const token = chooseToken(scores, seen[row]!, sampling, row, step);
         seen[row]!.add(token);
+        rows[row]!.push(token);
         next.push(token);
         lengths[row]!++;
         const finish: FinishReason | undefined = eos.has(token) ? "eos" : step + 1 === budget ? "length" : lengths[row]! + virtual >= limit ? "positions" : undefined;

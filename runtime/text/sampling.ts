@@ -20,6 +20,13 @@ export interface SamplingOptions {
   readonly seed?: number;
 }
 
+/** Options, and where they say nothing what the model's configs say: the penalty, and of sampling its filters. */
+export function withDefaults(o: SamplingOptions, g: Pick<SamplingOptions, "topK" | "topP" | "minP" | "repetitionPenalty">): SamplingOptions {
+  const { topK, topP, minP, repetitionPenalty } = g;
+  const filters = (o.temperature ?? 0) > 0 ? { topK: o.topK ?? topK, topP: o.topP ?? topP, minP: o.minP ?? minP } : {};
+  return { ...o, ...filters, repetitionPenalty: o.repetitionPenalty ?? repetitionPenalty };
+}
+
 /** Throws `RuntimeFailure` A0714 for an option outside its range. */
 export function checkSampling(o: SamplingOptions): void {
   const check = (option: keyof SamplingOptions, ok: (x: number) => boolean, expected: string): void => {

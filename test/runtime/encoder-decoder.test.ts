@@ -97,14 +97,24 @@ describe("what configs say of generation", () => {
       .toEqual({ eos: [], start: [6], first: 7, last: 8, barredFirst: [4] });
     expect(generationDefaults({ "config.json": { decoder_start_token_id: 5, no_timestamps_token_id: 9, return_timestamps: true } }).start).toEqual([5]);
     expect(generationDefaults({ "config.json": { bos_token_id: 3 } })).toEqual({ eos: [], bos: 3 });
+    expect(generationDefaults({ "config.json": { repetition_penalty: 2 }, "generation_config.json": { no_repeat_ngram_size: 3, min_length: 5, min_new_tokens: 2, bad_words_ids: [[4], [5, 6]], top_k: 20, top_p: 0.8, temperature: 0.7, do_sample: true, num_beams: 4, typical_p: 1.0 } }))
+      .toEqual({ eos: [], noRepeat: 3, minNew: 2, barredSequences: [[4], [5, 6]], topK: 20, topP: 0.8, remarks: [expect.stringContaining("temperature 0.7"), expect.stringContaining("`num_beams` 4")] });
+    expect(generationDefaults({ "config.json": { repetition_penalty: 2, num_beams: 1, min_length: 4 } })).toEqual({ eos: [], repetitionPenalty: 2, minLength: 4 });
+  });
+
+  it("bars what would repeat, what would end too early, and sequences", () => {
+    const barred = (g: object, row: number[], step = 0): number[] => [...constrained(new Float32Array(6), { eos: [], ...g }, { step, prompt: 1, isLast: false, eos: new Set([5]), row })].flatMap((x, i) => (x === -Infinity ? [i] : []));
+    expect([barred({ noRepeat: 2 }, [1, 2, 1, 3, 1]), barred({ noRepeat: 3 }, [1, 2, 3, 1, 2]), barred({ noRepeat: 1 }, [1, 2]), barred({ noRepeat: 4 }, [1, 1])]).toEqual([[2, 3], [3], [1, 2], []]);
+    expect([barred({ minLength: 3 }, [1, 2]), barred({ minLength: 3 }, [1, 2, 3]), barred({ minNew: 2 }, [1], 1), barred({ minNew: 2 }, [1], 2)]).toEqual([[5], [], [5], []]);
+    expect([barred({ barredSequences: [[4], [5]] }, []), barred({ barredSequences: [[1, 2]] }, [3, 1]), barred({ barredSequences: [[1, 2]] }, [1]), barred({ barredSequences: [[1, 2]] }, [1, 3])]).toEqual([[4], [2], [], []]);
   });
 
   it("forces the first and the last token and bars others", () => {
     const logits = Float32Array.of(1, 5, 3, 4), eos = new Set([2]);
-    const at = (g: object, step: number, prompt = 1, isLast = false): number => firstMax(constrained(logits, { eos: [], ...g }, { step, prompt, isLast, eos }));
+    const at = (g: object, step: number, prompt = 1, isLast = false): number => firstMax(constrained(logits, { eos: [], ...g }, { step, prompt, isLast, eos, row: [] }));
     expect([at({}, 0), at({ first: 0 }, 0), at({ first: 0 }, 1), at({ first: 0 }, 0, 3)]).toEqual([1, 0, 1, 1]);
     expect([at({ last: 2 }, 4, 1, true), at({ last: 2 }, 4), at({ last: 0 }, 4, 1, true)]).toEqual([2, 1, 1]);
     expect([at({ barred: [1] }, 3), at({ barredFirst: [1, 3] }, 0), at({ barredFirst: [1, 3] }, 1), at({ first: 0, barredFirst: [1] }, 1)]).toEqual([3, 2, 1, 3]);
-    expect(constrained(logits, { eos: [] }, { step: 0, prompt: 1, isLast: false, eos })).toBe(logits);
+    expect(constrained(logits, { eos: [] }, { step: 0, prompt: 1, isLast: false, eos, row: [] })).toBe(logits);
   });
 });

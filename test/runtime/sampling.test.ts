@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { RuntimeFailure } from "../../runtime/errors.ts";
 import { philox2x32 } from "../../ir/philox.ts";
 import { uniform } from "../../runtime/text/random.ts";
-import { checkSampling, chooseToken, firstMax, logProbability, processedLogits, type SamplingOptions } from "../../runtime/text/sampling.ts";
+import { withDefaults, checkSampling, chooseToken, firstMax, logProbability, processedLogits, type SamplingOptions } from "../../runtime/text/sampling.ts";
 
 interface Oracle {
   readonly seen: number[];
@@ -72,4 +72,10 @@ it("refuses options outside their range", () => {
 it("gives log probabilities that sum to one", () => {
   const row = [1, -2, 0.5, 800];
   expect(row.reduce((s, _, i) => s + Math.exp(logProbability(row, i)), 0)).toBeCloseTo(1, 12);
+});
+
+it("takes from the model's configs what was not asked for", () => {
+  const file = { topK: 20, topP: 0.8, repetitionPenalty: 1.1 };
+  expect(withDefaults({}, file)).toEqual({ repetitionPenalty: 1.1 });
+  expect(withDefaults({ temperature: 1, topK: 3, repetitionPenalty: 1 }, file)).toEqual({ temperature: 1, topK: 3, topP: 0.8, minP: undefined, repetitionPenalty: 1 });
 });

@@ -117,6 +117,9 @@ it("gives log-likelihoods and perplexity of the model's own distribution", async
   expected.forEach((x, i) => expect(found[i]).toBeCloseTo(x, 5));
   const mean = -(expected.reduce((a, b) => a + b, 0) / 3);
   expect(await s.perplexity([window, window])).toBeCloseTo(Math.exp(mean), 4);
+  const mixed = [window, window.slice(0, 2), window, window.slice(1)];
+  const all = (await Promise.all(mixed.map((w) => s.logLikelihood(w)))).flatMap((x) => [...x]);
+  expect(await s.perplexity(mixed)).toBeCloseTo(Math.exp(-all.reduce((a, b) => a + b, 0) / all.length), 6);
 });
 
 const lantern = (file: string): string => readFileSync(`examples/models/lantern/base/${file}`, "utf8");
