@@ -1,6 +1,6 @@
 /**
  * Merges of checkpoints on disk: a script makes two bf16 checkpoints of 400 million parameters and a base in a temporary
- * directory, merges them with linear and with TIES on two threads, and prints GB of output a second beside a plain copy of one file.
+ * directory, merges them with linear, TIES, DELLA and Model Stock on two threads, and prints GB of output a second beside a plain copy of one file.
  */
 import { execFileSync } from "node:child_process";
 import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
@@ -11,8 +11,8 @@ import { writeHeader } from "../formats/safetensors.ts";
 import { compileMergekit, mergeToDisk, nodeHost } from "../index.ts";
 import { nodeThreads } from "../runtime/cpu/node-cpu.ts";
 
-/** GB a second of output that the merges are meant to reach on two threads. */
-const goals = { linear: 0.5, ties: 0.1 } as const;
+/** The merges, with the GB a second of output that some are meant to reach on two threads. */
+const goals = { linear: 0.5, ties: 0.1, della: undefined, model_stock: undefined } as const;
 const repeats = 3;
 
 export async function merge(millions = 400): Promise<void> {
@@ -28,11 +28,11 @@ export async function merge(millions = 400): Promise<void> {
       best = Math.min(best, performance.now() - start);
     }
     const copy = rate(best);
-    console.log(`copy    ${copy.toFixed(2)} GB/s`);
-    for (const method of ["linear", "ties"] as const) {
+    console.log(`copy        ${copy.toFixed(2)} GB/s`);
+    for (const method of Object.keys(goals) as (keyof typeof goals)[]) {
       const runs = Array.from({ length: repeats }, () => inOwnProcess(method, folder)), fastest = runs.reduce((a, b) => (b.ms < a.ms ? b : a));
-      const reached = rate(fastest.ms), peak = Math.max(...runs.map((r) => r.peak));
-      console.log(`${method.padEnd(7)} ${reached.toFixed(2)} GB/s of output, ${(reached / copy).toFixed(2)} of a plain copy (goal ${goals[method]} GB/s, ${reached >= goals[method] ? "reached" : "missed"}); ${fastest.cpu.toFixed(1)} s of processor time, peak ${peak.toFixed(0)} MB`);
+      const reached = rate(fastest.ms), goal = goals[method], peak = Math.max(...runs.map((r) => r.peak));
+      console.log(`${method.padEnd(11)} ${reached.toFixed(2)} GB/s of output, ${(reached / copy).toFixed(2)} of a plain copy${goal === undefined ? "" : ` (goal ${goal} GB/s, ${reached >= goal ? "reached" : "missed"})`}; ${fastest.cpu.toFixed(1)} s of processor time, peak ${peak.toFixed(0)} MB`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -48,7 +48,7 @@ function inOwnProcess(method: keyof typeof goals, folder: string): Run {
 
 async function run(method: keyof typeof goals, folder: string): Promise<Run> {
   const two = "models:\n- model: a\n  parameters: {weight: 0.6, density: 0.5}\n- model: b\n  parameters: {weight: 0.4, density: 0.5}\n";
-  const text = method === "linear" ? `merge_method: linear\n${two}` : `merge_method: ties\nbase_model: base\n${two}`;
+  const text = method === "linear" ? `merge_method: linear\n${two}` : `merge_method: ${method}\nbase_model: base\n${two}`;
   const { value } = await compileMergekit("bench.yml", text, nodeHost(), { models: folder });
   if (!value) throw new Error(`${method} has no plan`);
   const start = performance.now(), before = process.cpuUsage();

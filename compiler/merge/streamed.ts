@@ -1,6 +1,6 @@
 /** The kernels of a merge: each tensor that can be made in passes over its elements gets them, equal ones once. */
 import type { NodeId } from "../../ir/graph.ts";
-import { unitSize, type MergedTensor, type StreamedTensor } from "../../runtime/merge/merge-plan.ts";
+import { stepOf, unitSize, type MergedTensor, type StreamedTensor } from "../../runtime/merge/merge-plan.ts";
 import { CpuCodegen } from "../codegen/cpu/program.ts";
 import { finalKernel, histogramKernel, isInteger, randomKernel, sumsKernel, tiesKernel, unit, valuesKernel, type StreamLayout } from "../codegen/cpu/stream.ts";
 import { isStored, type Stored } from "../codegen/cpu/stored-numbers.ts";
@@ -18,10 +18,13 @@ export function streamed(tensors: readonly MergedTensor[]): { readonly tensors: 
   return { tensors: made, kernels: codegen.finish() };
 }
 
+/** Elements of the smallest block of a tensor that has more. */
+const mostStep = 1 << 20;
+
 function passesOf(t: MergedTensor, codegen: CpuCodegen): StreamedTensor | undefined {
   const { graph } = t, stages = isStored(t.dtype) ? streamStages(graph, t.node) : undefined;
   const layout = stages && layoutOf(t, stages);
-  if (!layout) return undefined;
+  if (!layout || stepOf(stages.orders.map((o) => o.width)) > Math.max(mostStep, stages.elements)) return undefined;
   return {
     reads: layout.reads.map(({ nodes, stored }) => {
       const p = graph.nodes[nodes[0]!]!;
@@ -33,6 +36,7 @@ function passesOf(t: MergedTensor, codegen: CpuCodegen): StreamedTensor | undefi
       if (n.op !== "random") throw new RangeError("random numbers have no key");
       return n.key;
     }),
+    orders: stages!.orders.map(({ of, width }) => ({ width, values: codegen.kernel(valuesKernel(layout, of)) })),
     random: codegen.kernel(randomKernel()), floats: layout.floats, ints: layout.ints,
     rounds: stages!.rounds.map(({ sums, masks }) => ({
       gathered: sums.map(({ node, kind }) => ({ node, kind })),

@@ -12,12 +12,15 @@ import { classOf } from "../../ir/ops.ts";
 export interface GatheredSum { readonly node: NodeId; readonly of: NodeId; readonly kind: ReduceKind }
 /** The mask of the `k` largest elements of `of`, ties by lower index. */
 export interface GatheredMask { readonly node: NodeId; readonly of: NodeId; readonly k: NodeId }
+/** Places in rising order along rows of `width` elements of `of`, which rests on no other pass; a block is made of whole rows. */
+export interface RowOrder { readonly node: NodeId; readonly of: NodeId; readonly width: number }
 export interface Round { readonly sums: readonly GatheredSum[]; readonly masks: readonly GatheredMask[] }
 
 export interface Stages {
   readonly output: NodeId;
   readonly elements: number;
   readonly rounds: readonly Round[];
+  readonly orders: readonly RowOrder[];
   /** Nodes with one value for each element. */
   readonly full: ReadonlySet<NodeId>;
   /** Nodes of one number that full nodes read. */
@@ -50,6 +53,7 @@ class Staging {
   readonly #elements: number;
   readonly #placed = new Map<NodeId, Placed>();
   readonly #rounds: { sums: GatheredSum[]; masks: GatheredMask[] }[] = [];
+  readonly #orders: RowOrder[] = [];
   readonly #scalars = new Set<NodeId>();
 
   constructor(graph: Graph, output: NodeId, elements: number) {
@@ -69,7 +73,7 @@ class Staging {
     }
     if (!this.#placed.get(this.#output)!.full) return undefined;
     const full = new Set([...this.#placed].flatMap(([id, p]) => (p.full ? [id] : [])));
-    return { output: this.#output, elements: this.#elements, rounds: this.#rounds, full, scalars: this.#scalars };
+    return { output: this.#output, elements: this.#elements, rounds: this.#rounds, orders: this.#orders, full, scalars: this.#scalars };
   }
 
   #round(at: number): { sums: GatheredSum[]; masks: GatheredMask[] } {
@@ -103,6 +107,12 @@ class Staging {
         if (constantOf(last) !== this.#elements || !inputs[0]!.full) return undefined;
         this.#round(round).masks.push({ node: node.id, of: node.inputs[0]!, k: node.inputs[1]! });
         return { full: true, round: round + 1 };
+      }
+      case "order": {
+        const width = constantOf(node.type.shape[node.type.shape.length - 1]!) ?? 0;
+        if (!inputs[0]!.full || round > 0) return undefined;
+        this.#orders.push({ node: node.id, of: node.inputs[0]!, width });
+        return { full: true, round: 0 };
       }
       default:
         return classOf(node.op) === "elementwise" && node.op !== "atan2" && count === this.#elements ? { full: true, round } : undefined;

@@ -3,10 +3,11 @@
  * that one slot holds is one block.
  */
 import { storageWidth } from "../../formats/storage.ts";
+import { order } from "../../ir/selection.ts";
 import type { KernelMachine } from "./kernel-machine.ts";
 import { readMember, type Sources } from "./members.ts";
-import { bytesOf, unitSize } from "./merge-plan.ts";
-import type { Singles, Streamed } from "./singles.ts";
+import { bytesOf, stepOf, unitSize } from "./merge-plan.ts";
+import { Singles, type Streamed } from "./singles.ts";
 
 /** Bytes of a slot when no tensor is larger; a part of the largest tensor is added. */
 const slotBytes = 96e6, mostSlotBytes = 256e6;
@@ -14,9 +15,11 @@ const align = (n: number): number => Math.ceil(n / 64) * 64;
 const histogram = 65536;
 
 export const countOf = (t: Streamed): number => t.shape.reduce((a, b) => a * b, 1);
-const readsOf = ({ streamed }: Streamed): number => streamed.reads.length + streamed.randoms.length;
-/** Bytes of an element in a slot: what is read, random numbers, the result. */
-const widthOf = (t: Streamed): number => t.streamed.reads.reduce((n, r) => n + storageWidth[r.storage], 4 * t.streamed.randoms.length) + storageWidth[t.dtype];
+const readsOf = ({ streamed: s }: Streamed): number => s.reads.length + s.randoms.length + s.orders.length;
+/** A block of more than one holds a multiple of as many elements. */
+const blockStep = ({ streamed }: Streamed): number => stepOf(streamed.orders.map((o) => o.width));
+/** Bytes of an element in a slot: what is read, random numbers, orders, the result. */
+const widthOf = (t: Streamed): number => t.streamed.reads.reduce((n, r) => n + storageWidth[r.storage], 4 * (t.streamed.randoms.length + t.streamed.orders.length)) + storageWidth[t.dtype];
 
 /** Bytes of a slot beside its blocks: ends of buffers, and values of one unit in the place of the result. */
 const slackOf = (t: Streamed): number => 4 * unitSize + 128 * (readsOf(t) + 2);
@@ -42,7 +45,7 @@ export class BlockReader {
     this.#signal = options.signal;
     const { heap, threads } = machine, what = "blocks of the merge", most = (f: (t: Streamed) => number): number => Math.max(...tensors.map(f));
     const limit = options.blockBytes ?? Math.min(mostSlotBytes, slotBytes + 1.2 * most(bytesOf));
-    this.#room = align(Math.max(most((t) => unitSize * widthOf(t) + slackOf(t)), Math.min(limit, most((t) => countOf(t) * widthOf(t) + slackOf(t)))));
+    this.#room = align(Math.max(most((t) => Math.min(blockStep(t), countOf(t)) * widthOf(t) + slackOf(t)), Math.min(limit, most((t) => countOf(t) * widthOf(t) + slackOf(t)))));
     const singles = align(4 * (2 + most(({ streamed: s }) => Math.max(s.floats.length, s.ints.length))));
     const units = most((t) => Math.ceil(this.blockOf(t) / unitSize) * Math.max(2, ...t.streamed.rounds.map((r) => r.gathered.length)));
     const gathered = Math.max(4 * units, tensors.some((t) => t.streamed.rounds.some((r) => r.masks.length > 0)) ? 4 * histogram * threads : 0);
@@ -59,8 +62,8 @@ export class BlockReader {
   /** Elements of a block. */
   blockOf(t: Streamed): number {
     if (countOf(t) * widthOf(t) + slackOf(t) <= this.#room) return countOf(t);
-    const fit = Math.floor((this.#room - slackOf(t)) / widthOf(t) / unitSize) * unitSize;
-    return Math.min(countOf(t), Math.max(unitSize, fit));
+    const step = blockStep(t), fit = Math.floor((this.#room - slackOf(t)) / widthOf(t) / step) * step;
+    return Math.min(countOf(t), Math.max(step, fit));
   }
 
   isWhole(t: Streamed): boolean {
@@ -79,12 +82,15 @@ export class BlockReader {
       places.push(at);
       at += align(count * width);
     }
-    for (const _ of randoms) {
+    for (const _ of [...randoms, ...t.streamed.orders]) {
       places.push(at);
       at += align(4 * (count + 16));
     }
     heap.i32(slot.args, places.length + 5).set([...places, this.#floats, this.#ints, at, this.#gathered, this.#gathered]);
-    const ready = Promise.all(work).then(() => this.#random(t, places.slice(reads.length), from, count));
+    const ready = Promise.all(work).then(() => {
+      this.#random(t, places.slice(reads.length), from, count);
+      this.#order(t, slot, places.slice(reads.length + randoms.length), count);
+    });
     ready.catch(() => undefined);
     return { slot, from, count, ready };
   }
@@ -108,11 +114,27 @@ export class BlockReader {
   }
 
   #random(t: Streamed, places: readonly number[], from: number, count: number): void {
-    places.forEach((place, i) => {
-      const [a, b] = t.streamed.randoms[i]!;
+    t.streamed.randoms.forEach(([a, b], i) => {
+      const place = places[i]!;
       this.#machine.heap.i32(this.#draw, 8).set([this.#draw + 16, place, 0, 0, a | 0, b | 0, Math.floor(from / 4)]);
       this.#machine.call(t.streamed.random, this.#draw, Math.ceil(count / 16) * 16);
     });
+  }
+
+  /** What is ordered is written where its places then are. */
+  #order(t: Streamed, slot: Slot, places: readonly number[], count: number): void {
+    const { heap } = this.#machine, { orders, floats, ints } = t.streamed, at = readsOf(t) + 2;
+    if (orders.length === 0) return;
+    new Singles(t).fill(heap.f32(this.#floats, floats.length), heap.i32(this.#ints, ints.length), 0, count);
+    const args = heap.i32(slot.args, at + 1), out = args[at]!;
+    orders.forEach(({ values, width }, i) => {
+      const place = places[i]!;
+      args[at] = place;
+      this.#machine.call(values, slot.args, count);
+      const x = heap.f32(place, count), ranks = heap.i32(place, count);
+      for (let row = 0; row < count; row += width) order(x.subarray(row, row + width), ranks.subarray(row, row + width));
+    });
+    args[at] = out;
   }
 
   /** Calls a kernel on `count` elements of a block. */

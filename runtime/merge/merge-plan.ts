@@ -43,12 +43,14 @@ export interface MergedTensor {
 
 /**
  * A tensor in passes over its elements. Names are those of kernels, each called with the addresses of what is read, of random
- * numbers, `floats`, `ints`, the result, sums and counts (two names of one room).
+ * numbers, of orders, `floats`, `ints`, the result, sums and counts (two names of one room).
  */
 export interface StreamedTensor {
   readonly reads: readonly { readonly source: string; readonly tensor: string; readonly storage: "f32" | "f16" | "bf16" }[];
   /** Keys of Philox streams: element i is number i. */
   readonly randoms: readonly (readonly [number, number])[];
+  /** Places of elements in rows of `width`, in rising order: the kernel that writes what is ordered as f32. Kernels read them as i32. */
+  readonly orders: readonly { readonly values: string; readonly width: number }[];
   /** The kernel that draws them; its arguments are the words of the key with the first block of four, and the numbers. */
   readonly random: string;
   /** Nodes whose single numbers the kernels read; of a mask, the least value that it keeps. */
@@ -82,3 +84,9 @@ export const bytesOf = (t: MergedTensor): number => t.shape.reduce((a, b) => a *
 
 /** Elements whose sums a kernel makes in one go. */
 export const unitSize = 1024;
+
+/** Elements that a block is a multiple of, when rows of these widths must be whole. */
+export function stepOf(widths: readonly number[]): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  return widths.reduce((n, w) => (n / divisor(n, w)) * w, unitSize);
+}

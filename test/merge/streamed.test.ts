@@ -79,6 +79,8 @@ const methods: readonly (readonly [string, readonly string[], string, string, bo
   ["karcher", ["a", "b", "c"], "", "", false, false],
   ["model_stock", ["a", "b"], "", "", true, false],
   ["sce", ["a", "b"], "", "parameters: {select_topk: 0.4}\n", true, false],
+  ["della", ["a", "b"], "weight: 0.4, density: 0.5", "", true, false],
+  ["della_linear", ["a", "b"], "weight: 0.4, density: 0.5, epsilon: 0.2", "parameters: {rescale: false}\n", true, true],
 ];
 
 describe.each(["f32", "f16", "bf16"] as const)("of %s", (dtype) => {
@@ -98,7 +100,7 @@ describe.each(["f32", "f16", "bf16"] as const)("of %s", (dtype) => {
 });
 
 test("what is not made element by element is evaluated", async () => {
-  expect((await planOf("della", "bf16", ["a", "b"], "weight: 0.4, density: 0.5", "", true)).tensors.some((t) => t.streamed)).toBe(false);
+  expect((await planOf("arcee_fusion", "bf16", ["a"], "", "", true)).tensors.some((t) => t.streamed)).toBe(false);
 });
 
 test("numbers too large for their type end the merge and name the tensor", async () => {

@@ -1,6 +1,6 @@
 /**
  * Kernels of a tensor that is made in passes over its elements (`stream-stages.ts`): numbers of files are widened as they are
- * read and rounded once as they are written. Every kernel of a tensor takes the same arguments: what it reads, random numbers,
+ * read and rounded once as they are written. Every kernel of a tensor takes the same arguments: what it reads, random numbers, orders,
  * single floats and integers, the result, and room for what it gathers. Sums are made of units of 1024 elements, in f32; who
  * adds the units does so in f64.
  */
@@ -130,6 +130,7 @@ class StreamKernel extends Emitter {
       for (const id of nodes) this.override(id, ([at], lanes) => this.name(loadStored(`x${i}`, at!, stored, lanes), "x"));
     });
     randoms.forEach((id, i) => this.override(id, ([at], lanes) => this.name(load(`u${i}`, at!, "f32", lanes), "x")));
+    stages.orders.forEach(({ node }, i) => this.override(node, ([at], lanes) => this.name(load(`o${i}`, at!, "i32", lanes), "x")));
     floats.forEach((id, i) => this.#singles.set(id, this.#once(() => load("floats", int(i)))));
     const cutoffs = new Map<NodeId, Expr>();
     const masks = new Map(stages.rounds.flatMap((r) => r.masks).map((m) => [m.node, m]));
@@ -186,10 +187,10 @@ class StreamKernel extends Emitter {
   }
 
   finish(): Kernel {
-    const { reads, randoms } = this.#layout;
+    const { reads, randoms, stages } = this.#layout;
     const names: readonly (readonly [string, KernelBuffer["element"]])[] = [
       ...reads.map((_, i) => [`x${i}`, "u32"] as const), ...randoms.map((_, i) => [`u${i}`, "f32"] as const),
-      ["floats", "f32"], ["ints", "i32"], ["out", "u32"], ["sums", "f32"], ["counts", "i32"],
+      ...stages.orders.map((_, i) => [`o${i}`, "i32"] as const), ["floats", "f32"], ["ints", "i32"], ["out", "u32"], ["sums", "f32"], ["counts", "i32"],
     ];
     return { name: "k", target: "cpu", shared: [], dims: ["N"], body: this.body, buffers: names.map(([name, element]) => ({ name, element, access: "read_write" })) };
   }
