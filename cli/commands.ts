@@ -61,6 +61,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--base <dir>", about: "directory of the base checkpoint, or org/name on the hub", required: true },
       { flags: "--adapter <name=dir>", about: "an adapter, with the name it gets; may be repeated", kind: "list" },
       { flags: "-o, --output <file>", about: "where to write (default: standard output)" },
+      { flags: "--force", about: "write over a file that is there" },
     ],
     examples: ["adapt init --base ./models/smol --adapter law=./adapters/law -o smol.adapt"],
     load: () => import("./commands/init.ts"),

@@ -1,11 +1,13 @@
 /** What commands that run models share: a spec or plan, its models, sessions on one device. */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { SpecError, openPlan, nodeDevices, renderDiagnostics, type DeviceName, type InputValue, type OpenOptions, type Session } from "../index.ts";
 import { access } from "../api/node-open.ts";
 import type { Options } from "./commands.ts";
 import type { Console } from "./console.ts";
-import { BugFailure, DiagnosedFailure, ProgramFailure, UsageFailure } from "./failure.ts";
+import { BugFailure, DiagnosedFailure, UsageFailure } from "./failure.ts";
 import { requestInputs } from "./inputs.ts";
+import { requireSpec } from "./spec-file.ts";
 
 export interface Workbench {
   readonly models: readonly string[];
@@ -18,7 +20,7 @@ export interface Workbench {
 
 /** Compiles or reads `file`, showing warnings. */
 export async function openWorkbench(file: string, options: Options, console: Console): Promise<Workbench> {
-  if (!existsSync(file)) throw new ProgramFailure(`there is no file \`${file}\``);
+  if (!existsSync(join(file, "plan.json"))) requireSpec(file);
   const device = (options.device as DeviceName | undefined) ?? "auto";
   const open: OpenOptions = {
     device,

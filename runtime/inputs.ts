@@ -28,9 +28,11 @@ export function completeInputs(plan: ModelPlan, some: Readonly<Record<string, In
       continue;
     }
     const found = input.domain && shape ? inputTensor(input, value, shape) : value;
-    if (!isTensor(found)) throw new RuntimeFailure("A0705", { input: input.name, expected: described(input.dtype, input.shape, dims), found: Array.isArray(found) ? "a list" : typeof found });
+    const misfit = (expected: string): RuntimeFailure => new RuntimeFailure("A0705", { input: input.name, expected, found: typeOf(found) });
+    if (!isTensor(found)) throw misfit(described(input.dtype, input.shape, dims));
+    if (found.shape.includes(0) && some[input.name] !== undefined) throw misfit("sizes from 1");
     if (found.dtype !== input.dtype || !shape || found.shape.length !== shape.length || found.shape.some((d, i) => d !== shape[i]) || found.data.length !== shape.reduce((a, b) => a * b, 1))
-      throw new RuntimeFailure("A0705", { input: input.name, expected: described(input.dtype, input.shape, dims), found: `${found.dtype} [${found.shape.join(", ")}]` });
+      throw misfit(described(input.dtype, input.shape, dims));
     const rows = input.domain ? undefined : indexLimits(plan.graph).get(input.name);
     const outside = rows === undefined ? undefined : found.data.find((x) => x < 0 || x >= rows);
     if (outside !== undefined) throw new RuntimeFailure("A0203", { input: input.name, value: outside, expected: `0 to ${rows! - 1}` });
@@ -57,9 +59,16 @@ export function bind(plan: ModelPlan, given: Readonly<Record<string, InputValue>
     }
   }
   for (const d of plan.graph.dims)
-    if (d.from.kind === "input" && dims[d.name] === undefined) throw new RuntimeFailure("A0706", { input: d.from.input, given: Object.keys(given) });
+    if (d.from.kind === "input" && dims[d.name] === undefined) {
+      const { input: name } = d.from, value = given[name], input = plan.inputs.find((i) => i.name === name);
+      if (value !== undefined && input) throw new RuntimeFailure("A0705", { input: name, expected: described(input.dtype, input.shape, dims), found: typeOf(value) });
+      throw new RuntimeFailure("A0706", { input: name, given: Object.keys(given) });
+    }
   return dims;
 }
+
+/** `i32 [2, 7]`, or what kind of value is no tensor. */
+const typeOf = (value: InputValue): string => (isTensor(value) ? `${value.dtype} [${value.shape.join(", ")}]` : Array.isArray(value) ? "a list" : typeof value);
 
 function shapeOf(shape: readonly Dim[], dims: dim.Bindings): number[] | undefined {
   try {

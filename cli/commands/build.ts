@@ -6,6 +6,7 @@ import { SpecError, nodeHost, savePlan } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { ProgramFailure } from "../failure.ts";
+import { requireSpec } from "../spec-file.ts";
 import { adaptersOption, diagnosed } from "../workbench.ts";
 
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
@@ -13,6 +14,7 @@ export async function run([file]: readonly string[], options: Options, console: 
   if (existsSync(folder) && readdirSync(folder).length > 0 && !existsSync(join(folder, "plan.json"))) {
     throw new ProgramFailure(`\`${folder}\` is not empty and holds no plan.json; choose another folder`);
   }
+  requireSpec(String(file));
   const { value, wasm, diagnostics } = await compile(String(file), nodeHost(), {
     targets: ["webgpu", "cpu"], ...(options.dtype === "f16" ? { dtype: "f16" } : {}), ...adaptersOption(options),
   });

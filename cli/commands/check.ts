@@ -4,8 +4,10 @@ import { nodeHost } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { BugFailure, exitCode } from "../failure.ts";
+import { requireSpec } from "../spec-file.ts";
 
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<number> {
+  requireSpec(String(file));
   const { diagnostics, models } = await check(String(file), nodeHost());
   const errors = diagnostics.filter((d) => d.severity !== "warning").length;
   if (options.json === true) console.out(`${JSON.stringify({ ok: errors === 0, models, diagnostics: diagnosticsToJson(diagnostics) }, null, 2)}\n`);

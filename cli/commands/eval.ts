@@ -1,12 +1,14 @@
 /** `adapt eval`: computes a model's outputs for the tensors of a file and writes them. */
+import { resolve } from "node:path";
 import type { InputValue } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
-import { ProgramFailure } from "../failure.ts";
+import { ProgramFailure, UsageFailure } from "../failure.ts";
 import { readTensors, writeTensors } from "../tensors.ts";
 import { openWorkbench } from "../workbench.ts";
 
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
+  if (resolve(String(options.inputs)) === resolve(String(options.outputs))) throw new UsageFailure("`--outputs` is the file of `--inputs`, which would be lost; name another");
   const inputs = readTensors(String(options.inputs));
   const bench = await openWorkbench(String(file), options, console);
   const model = bench.choose(options.model), values = bench.inputs(model);

@@ -4,6 +4,7 @@ import { SpecError, nodeHost } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { UsageFailure } from "../failure.ts";
+import { requireSpec } from "../spec-file.ts";
 import { adaptersOption, diagnosed } from "../workbench.ts";
 
 export async function run([what = ""]: readonly string[], options: Options, console: Console): Promise<void> {
@@ -21,6 +22,7 @@ export async function run([what = ""]: readonly string[], options: Options, cons
   if (printAfter !== undefined && !stageNames.includes(printAfter)) {
     throw new UsageFailure(`there is no pass \`${printAfter}\`; there are ${stageNames.join(", ")}`);
   }
+  requireSpec(what);
   const compiled = await compile(what, nodeHost(), {
     targets: ["webgpu", "cpu"], ...adaptersOption(options),
     ...(typeof options.model === "string" ? { models: [options.model] } : {}),

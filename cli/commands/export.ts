@@ -1,16 +1,16 @@
 /** `adapt export`: a merge of a program as a file of another tool. */
-import { existsSync } from "node:fs";
 import { exportMergekit, renderDiagnostics } from "../../compiler/index.ts";
 import { SpecError, nodeHost } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
-import { ProgramFailure, UsageFailure } from "../failure.ts";
+import { UsageFailure } from "../failure.ts";
+import { requireSpec } from "../spec-file.ts";
 import { diagnosed } from "../workbench.ts";
 import { writeFile } from "../write.ts";
 
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
   if (options.mergekit !== true) throw new UsageFailure("say what to write: `--mergekit`");
-  if (!existsSync(String(file))) throw new ProgramFailure(`there is no file \`${file}\``);
+  requireSpec(String(file));
   const { value, diagnostics } = await exportMergekit(String(file), String(options.name), nodeHost());
   if (value === undefined) throw diagnosed(new SpecError(diagnostics), console);
   if (diagnostics.length > 0) console.note(renderDiagnostics(diagnostics, { color: console.colour }));

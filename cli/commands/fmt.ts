@@ -1,16 +1,17 @@
 /** `adapt fmt`: formats files in place; a file with syntax errors is left alone and reported. */
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { format, renderDiagnostics } from "../../compiler/index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { exitCode } from "../failure.ts";
+import { readSpec } from "../spec-file.ts";
 import { writeFile } from "../write.ts";
 
 export async function run(args: readonly string[], options: Options, console: Console): Promise<number> {
   let changed = 0, broken = 0;
   for (const path of args.flatMap(specsIn)) {
-    const text = readFileSync(path, "utf8");
+    const text = readSpec(path);
     const { value, diagnostics } = format({ name: path, text });
     if (diagnostics.some((d) => d.severity !== "warning")) {
       broken++;

@@ -1,6 +1,6 @@
 /** `adapt init`: writes a spec for directories on disk. */
 import { dirname, isAbsolute, relative, resolve } from "node:path";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { format, initText } from "../../compiler/index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
@@ -23,8 +23,13 @@ export async function run(_args: readonly string[], options: Options, console: C
   if (!existsSync(base) && !isHubName(base)) throw new ProgramFailure(`there is no directory \`${base}\` for the base`);
   const draft = initText(isHubName(base) && !existsSync(base) ? base : place(base), adapters);
   const text = format({ name: output ?? "spec.adapt", text: draft }).value;
+  if (output !== undefined && options.force !== true && existsSync(output) && readFileSync(output, "utf8") !== text)
+    throw new ProgramFailure(`\`${output}\` exists already and says something else; say another \`-o\`, or \`--force\` to write over it`);
   if (output === undefined) console.out(text);
-  else writeFile(output, text);
+  else {
+    writeFile(output, text);
+    console.note(console.paint.dim(`wrote ${output}; next: adapt check ${output}`));
+  }
 }
 
 const isHubName = (path: string): boolean => /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/.test(path);

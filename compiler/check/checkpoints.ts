@@ -38,7 +38,7 @@ export function reportProblem(p: CheckpointProblem, at: Span, written: string, k
   const file = p.file ?? (kind === "base" ? "config.json" : "adapter_config.json");
   const tensor = p.tensor ?? "";
   switch (p.problem) {
-    case "not_found": return diagnostics.report("A0612", { at, path: written, location: p.path, detail: p.detail });
+    case "not_found": return diagnostics.report("A0612", { at, path: written, location: p.path, ...(p.detail === "there is no such directory" ? {} : { detail: p.detail }) });
     case "not_a_directory": return diagnostics.report("A0626", { at, path: written, detail: p.detail });
     case "no_config": return diagnostics.report("A0611", { at, path: written, config: kind === "base" ? "config.json" : "adapter_config.json" });
     case "no_tensors": return diagnostics.report("A0617", { at, path: written, detail: p.detail });

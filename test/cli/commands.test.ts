@@ -55,6 +55,28 @@ describe("usage", () => {
   });
 });
 
+describe("a file that is no spec", () => {
+  test.each([["check"], ["explain"], ["build", "-o", join(tmpdir(), "never")], ["run", "--prompt", "x"]])("is said in plain words by %s", (command, ...rest) => {
+    const latin = join(scratch, "latin.adapt");
+    writeFileSync(latin, Buffer.from("edition 2026\n\n// caf\xe9\nlet x = 1\n", "latin1"));
+    const said = (file: string): string => {
+      const { code, out, err } = adapt([command!, file, ...rest]);
+      expect({ code, out }).toEqual({ code: 1, out: "" });
+      return err;
+    };
+    expect(said(join(scratch, "nowhere.adapt"))).toContain("there is no file");
+    expect(said(scratch)).toContain("is a directory");
+    expect(said(latin)).toContain("is not UTF-8 text (line 3)");
+  });
+
+  test("is not written again by fmt where its bytes would be lost", () => {
+    const latin = join(scratch, "lossy.adapt"), bytes = Buffer.from("edition 2026\n// caf\xe9\nlet   x = 1\n", "latin1");
+    writeFileSync(latin, bytes);
+    expect(adapt(["fmt", latin]).code).toBe(1);
+    expect(readFileSync(latin).equals(bytes)).toBe(true);
+  });
+});
+
 describe("init", () => {
   test("writes the spec that golden cases run on", () => {
     const out = join(scratch, "init.adapt");
@@ -68,6 +90,14 @@ describe("init", () => {
     const out = join(scratch, "sub.adapt");
     expect(adapt(["init", "--base", "./test/fixtures/golden/bases/llama", "-o", out]).code).toBe(0);
     expect(adapt(["check", out], { cwd: tmpdir() }).code).toBe(0);
+  });
+
+  test("does not write over a file that says something else, unless it is asked to", () => {
+    const out = spec("mine.adapt", "edition 2026\n\n// mine\n"), args = ["init", "--base", "./test/fixtures/golden/bases/llama", "-o", out];
+    expect(adapt(args)).toMatchObject({ code: 1, err: expect.stringContaining("--force") });
+    expect(readFileSync(out, "utf8")).toContain("// mine");
+    expect(adapt([...args, "--force"])).toMatchObject({ code: 0, err: expect.stringContaining("adapt check") });
+    expect(adapt(args).code).toBe(0);
   });
 
   test("refuses what is not there, with 1", () => {
@@ -116,6 +146,13 @@ describe("check and fmt", () => {
 describe("eval", () => {
   const file = (): string => spec("llama.adapt", `edition 2026\n\nexport base llama = pretrained("${golden}/bases/llama")\n`);
   const inputs = join(golden, "bases/llama/inputs.safetensors");
+
+  test("does not write over its inputs, nor over a folder", () => {
+    const mine = join(scratch, "mine.safetensors");
+    cpSync(inputs, mine);
+    expect(adapt(["eval", file(), "--inputs", mine, "--outputs", mine])).toMatchObject({ code: 2, err: expect.stringContaining("would be lost") });
+    expect(adapt(["eval", file(), "--inputs", mine, "--outputs", scratch, "--device", "cpu"])).toMatchObject({ code: 1, err: expect.stringContaining(`\`${scratch}\` is a directory`) });
+  });
 
   test("writes outputs and greedy ids, and reports the device", () => {
     const outputs = join(scratch, "out.safetensors");

@@ -41,6 +41,8 @@ it("refuses what does not fit, with a code", async () => {
   await expect(s.run({ input_ids: i32([[1]]), mask: i32([[1]]) })).rejects.toEqual(code("A0705"));
   await expect(s.run({ input_ids: i32([[1, 2]]), attention_mask: i32([[1]]) })).rejects.toThrow("Expected   i32 [B = 1, P + S = 2]\n    Found      i32 [1, 1]");
   await expect(s.run({ input_ids: { dtype: "f32", shape: [1, 1], data: new Float32Array(1) } })).rejects.toEqual(code("A0705"));
+  await expect(s.run({ input_ids: { dtype: "i32", shape: [3], data: Int32Array.of(1, 2, 3) } })).rejects.toThrow(/A0705.*Found      i32 \[3\]/s);
+  await expect(s.run({ input_ids: i32([[]]) })).rejects.toThrow(/A0705.*Expected   sizes from 1\n {4}Found      i32 \[1, 0\]/s);
   await expect(s.run({ input_ids: i32([[11]]) })).rejects.toEqual(code("A0203"));
   await expect(s.run({ input_ids: i32([[-1]]) })).rejects.toEqual(code("A0203"));
   await expect(s.run({ input_ids: i32([[1]]) }, { outputs: ["logit"] })).rejects.toEqual(code("A0707"));

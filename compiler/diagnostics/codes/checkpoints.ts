@@ -98,7 +98,7 @@ A base directory holds \`config.json\`, an adapter directory \`adapter_config.js
   A0612: error("Directory is not found", (p: { at: Span; path: string; location?: string; detail?: string }) => ({
     labels: [here(p.at, "there is no such directory")],
     body: p.detail ?? (p.location === undefined ? undefined : `Looked for \`${p.location}\`.`),
-    help: "paths are relative to the file they stand in",
+    help: p.path.includes("\\") ? "write `/` between the parts of a path, on every system" : "paths are relative to the file they stand in",
   }), `
 \`pretrained("./dir")\` names a directory relative to the \`.adapt\` file; \`pretrained("org/name")\` a model on the hub.
 `),
@@ -106,6 +106,7 @@ A base directory holds \`config.json\`, an adapter directory \`adapter_config.js
   A0613: error("Path leaves its directory", (p: { at: Span; path: string; file?: string; detail?: string }) => ({
     labels: [here(p.at, p.file === undefined ? "leads outside" : `\`${p.file}\` names a file outside`)],
     body: p.detail ?? `\`${p.path}\` leads out of the checkpoint's directory. No file that is read may point elsewhere.`,
+    help: p.file === undefined ? undefined : "copy the file into the directory, or name the directory where it is",
   }), `
 Files named inside a checkpoint (the shards of an index, for instance) must lie in the checkpoint's directory.
 `),
