@@ -21,6 +21,8 @@ export const formatFunctions: Readonly<Record<string, FormatFunction>> = {
   starts_with: ([text, start]) => typeof text === "string" && typeof start === "string" && text.startsWith(start),
   /** Does the text end with one of a list, with or without a dot before it? */
   ends_with: ([text, ends]) => typeof text === "string" && Array.isArray(ends) && ends.some((end) => typeof end === "string" && text.endsWith(end)),
+  /** The text without what it starts with, if it does. */
+  without_start: ([text, start]) => (typeof text === "string" && typeof start === "string" && text.startsWith(start) ? text.slice(start.length) : (text ?? null)),
   /** The value of an object at a key. */
   entry: ([of, key]) => (typeof key === "string" ? fieldOf(of ?? null, key) : null),
   /** The value of the first key of an object that the path ends with. */
