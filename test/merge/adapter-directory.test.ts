@@ -45,3 +45,24 @@ test.each<[string, (text: string) => string]>([["weighted-cat", (t) => t], ["wei
   const want = change === dense || change === parameters ? await logits(change(filled(name)), inputs) : readTensors(join(fixtures, "peft", name, "expected.safetensors"))["logits"]!;
   expect(distance(read, want, attention_mask)).toBeLessThan(2e-6);
 });
+
+test("clamped singular triplets (`svd_clamp`), with signs that do not depend on the library", { timeout: 60_000 }, async () => {
+  const file = join(folder, "clamped.adapt"), out = join(folder, "clamped");
+  writeFileSync(file, filled("weighted-svd").replace("rank: 6", "rank: 6, clamp: 0.9"));
+  const { value, diagnostics } = await compileMerge(file, "merged", nodeHost());
+  if (!value) throw new Error(renderDiagnostics(diagnostics));
+  await mergeToDisk(value, out);
+  const got = readTensors(join(out, "adapter_model.safetensors"));
+  for (const [site, want] of Object.entries(readTensors(resolve(fixtures, "../oracle/svd-clamp.safetensors")))) {
+    const a = got[`base_model.model.${site}.lora_A.weight`]!, b = got[`base_model.model.${site}.lora_B.weight`]!, [rows = 0, columns = 0] = want.shape;
+    const data = new Float32Array(rows * columns);
+    for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) for (let k = 0; k < 6; k++) data[i * columns + j]! += b.data[i * 6 + k]! * a.data[k * columns + j]!;
+    expect(distance({ ...want, data }, want), site).toBeLessThan(1e-5);
+  }
+});
+
+test("a clamp is a share", async () => {
+  const file = join(folder, "share.adapt");
+  writeFileSync(file, filled("weighted-svd").replace("rank: 6", "rank: 6, clamp: 1.5"));
+  expect((await compileMerge(file, "merged", nodeHost())).diagnostics.map((d) => d.code)).toContain("A0217");
+});

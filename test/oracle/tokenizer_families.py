@@ -1,7 +1,7 @@
 """Tiny tokenizers of several families and what transformers makes of nasty texts and of random ids with them; writes
 test/fixtures/oracle/tokenizers.json.
 
-Needs sentencepiece and protobuf beside transformers. Usage: python3 tokenizers.py
+Needs sentencepiece and protobuf beside transformers. Usage: python3 tokenizer_families.py
 """
 import json
 import os
@@ -10,8 +10,6 @@ import sys
 import tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
-# This file has the name of a library.
-sys.path = [p for p in sys.path if os.path.abspath(p or ".") != here]
 
 import sentencepiece as spm  # noqa: E402
 from sentencepiece import sentencepiece_model_pb2 as pb  # noqa: E402
