@@ -55,6 +55,11 @@ export interface Needs {
   readonly width: number;
 }
 
+export interface Product { readonly left: NodeId; readonly right: NodeId; readonly scales: readonly NodeId[]; readonly negative: boolean }
+
+/** The smaller side of a matrix whose leading triplets are found without the others. */
+const smallSide = 128;
+
 export class Cutter {
   readonly graph: Graph;
   /** Whether the elements of a tensor lie in order in its file. */
@@ -101,6 +106,42 @@ export class Cutter {
     return { whole, masks, width };
   }
 
+  /** The singular triplets of a large matrix of which a value is the first few; undefined for any other value. */
+  triplets(id: NodeId): { readonly of: NodeId; readonly part: "u" | "s" | "v"; readonly count: number } | undefined {
+    const node = this.node(id), from = node.op === "slice" ? this.node(node.inputs[0]!) : undefined;
+    if (node.op !== "slice" || from?.op !== "svd") return undefined;
+    const sides = shapeOf(this.node(from.inputs[0]!)), count = shapeOf(node)[node.axis]!, smaller = Math.min(...sides);
+    if (node.axis !== (from.part === "s" ? 0 : 1) || constantOf(node.start) !== 0 || node.step !== 1) return undefined;
+    return smaller >= smallSide && count <= smaller / 4 ? { of: from.inputs[0]!, part: from.part, count } : undefined;
+  }
+
+  /** A matrix as a sum of products with few columns in the middle: scalars to multiply, and two factors each. */
+  products(id: NodeId): readonly Product[] | undefined {
+    const terms = this.#terms(id, { scales: [], negative: false }), sides = shapeOf(this.node(id));
+    const inner = terms?.reduce((n, t) => n + shapeOf(this.node(t.right))[0]!, 0) ?? Infinity;
+    return inner <= Math.min(...sides) / 2 ? terms : undefined;
+  }
+
+  #terms(id: NodeId, by: Pick<Product, "scales" | "negative">): readonly Product[] | undefined {
+    const node = this.node(id), [x, y] = node.inputs, isNumber = (i: NodeId): boolean => shapeOf(this.node(i)).length === 0;
+    switch (node.op) {
+      case "add": case "sub": {
+        const left = this.#terms(x!, by), right = this.#terms(y!, { ...by, negative: by.negative !== (node.op === "sub") });
+        return left && right && [...left, ...right];
+      }
+      case "neg": return this.#terms(x!, { ...by, negative: !by.negative });
+      case "mul": {
+        const [number, of] = isNumber(x!) ? [x!, y!] : [y!, x!];
+        return isNumber(number) ? this.#terms(of, { ...by, scales: [...by.scales, number] }) : undefined;
+      }
+      case "dot": {
+        const [pair] = node.contract, plain = node.batch.length === 0 && node.contract.length === 1 && pair![0] === 1 && pair![1] === 0;
+        return plain && node.inputs.every((i) => shapeOf(this.node(i)).length === 2) ? [{ ...by, left: x!, right: y! }] : undefined;
+      }
+      default: return undefined;
+    }
+  }
+
   #how(node: Node, cut: Cut): Omit<Rule, "cut"> | undefined {
     const { rows, lead, multiple } = cut, inputs = node.inputs.map((i) => this.node(i));
     const shape = shapeOf(node), plain = lead === 1 && multiple === 1;
@@ -135,6 +176,7 @@ export class Cutter {
       }
       case "slice": {
         const [x] = inputs, start = constantOf(node.start);
+        if (this.triplets(node.id)) return undefined;
         if (node.axis === 0 && plain && start !== undefined) return { how: "stride", start, step: node.step, operands: [{ id: x!.id, rows: shapeOf(x!)[0]! }] } as Omit<Rule, "cut">;
         return inside(x!, [node.axis]) ? local([{ id: x!.id, rows }], { axis: moved(node.axis) }) : undefined;
       }

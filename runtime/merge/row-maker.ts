@@ -9,8 +9,11 @@ import { cutoff } from "../../ir/selection.ts";
 import { sizeOf, stridesOf, walk } from "../../ir/tensor.ts";
 import { countOf, shapeOf, type Cutter } from "./cut.ts";
 import { RowBlock, type Cutoff, type ReadElements } from "./row-block.ts";
+import { Decomposable, type Leading } from "./decomposable.ts";
 import { StepPlan, wholeKey, type Step } from "./row-steps.ts";
 
+/** Squares of the singular values that are left out, and of all. */
+export type OnCut = (lost: number, size: number) => void;
 type Gathered = Extract<Step, { kind: "gathered" }>;
 
 export class RowMaker {
@@ -20,18 +23,21 @@ export class RowMaker {
   readonly #limit: number;
   readonly #read: ReadElements;
   readonly #observe: RecipeOptions["observe"];
+  readonly #onCut: OnCut | undefined;
   readonly #values = new Map<NodeId, RecipeValue>();
   readonly #cutoffs = new Map<NodeId, Cutoff>();
+  readonly #decomposed = new Map<string, Leading>();
   /** How many steps still read a value. */
   readonly #readers = new Map<string, number>();
 
   /** `limit`: elements of a value in a block. */
-  constructor(cutter: Cutter, output: NodeId, limit: number, read: ReadElements, observe?: RecipeOptions["observe"]) {
+  constructor(cutter: Cutter, output: NodeId, limit: number, read: ReadElements, observe?: RecipeOptions["observe"], onCut?: OnCut) {
     this.#cutter = cutter;
     this.#output = output;
     this.#limit = limit;
     this.#read = read;
     this.#observe = observe;
+    this.#onCut = onCut;
     this.#plan = new StepPlan(cutter, output, limit);
     for (const d of [...this.#plan.steps.flatMap((s) => s.deps), ...this.#plan.deps]) this.#readers.set(d, (this.#readers.get(d) ?? 0) + 1);
   }
@@ -79,11 +85,25 @@ export class RowMaker {
         await this.#pass(step.rows, [step.id], async ([value], from) => out.set(value!.data, from * width));
         return void this.#values.set(step.id, made(out));
       }
+      case "triplets": return void this.#values.set(step.id, made(this.#triplets(step.id)));
       case "cutoff": {
         const [x, count] = node.inputs.map((i) => this.#values.get(i)!.data), k = count![0]!;
         this.#cutoffs.set(step.id, k <= 0 ? { least: Infinity, before: 0 } : k >= n ? { least: -Infinity, before: n } : cutoff(x as Float32Array, k));
       }
     }
+  }
+
+  /** One part of the first singular triplets of a matrix; all of them are made once. */
+  #triplets(id: NodeId): Float32Array {
+    const { of, part, count } = this.#cutter.triplets(id)!, key = `${of} ${count}`;
+    let found = this.#decomposed.get(key);
+    if (!found) {
+      const matrix = new Decomposable(this.#cutter, of, this.#values);
+      found = matrix.leading(count);
+      this.#decomposed.set(key, found);
+    }
+    if (part === "s") this.#onCut?.(found.lost, found.size);
+    return Float32Array.from(found[part]);
   }
 
   /** Reductions over the same rows in one pass, each in order and in f64. */

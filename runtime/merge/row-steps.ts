@@ -13,6 +13,8 @@ export type Step = { readonly id: NodeId; readonly key: string; readonly deps: r
   | { readonly kind: "assembled"; readonly rows: number }
   /** A reduction over the rows of its operand. */
   | { readonly kind: "gathered"; readonly rows: number }
+  /** The first singular triplets of a matrix, from its factors where it has some. */
+  | { readonly kind: "triplets" }
   /** Where the largest elements of a mask's operand end. */
   | { readonly kind: "cutoff" }
 );
@@ -58,7 +60,11 @@ export class StepPlan {
   }
 
   #whole(id: NodeId): Step {
-    const node = this.#cutter.node(id), own = { id, key: wholeKey(id) };
+    const node = this.#cutter.node(id), own = { id, key: wholeKey(id) }, triplets = this.#cutter.triplets(id);
+    if (triplets) {
+      const products = this.#cutter.products(triplets.of)?.flatMap((p) => [p.left, p.right, ...p.scales]) ?? [triplets.of];
+      return { kind: "triplets", ...own, deps: [...new Set(products)].map(wholeKey) };
+    }
     if (this.#large(id) || node.inputs.some((i) => this.#large(i))) {
       const over = node.op === "reduce" ? this.#reduced(node) : undefined;
       if (over !== undefined) return { kind: "gathered", ...own, rows: over, deps: keysOf(this.#cutter.needs(node.inputs[0]!, over)!) };

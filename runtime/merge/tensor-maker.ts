@@ -20,6 +20,8 @@ import type { MergeOutput } from "./run-merge.ts";
 const block = 1 << 20;
 /** Bytes of a value that is evaluated at a time; a block takes some tens of them. */
 const blockBytes = 1 << 17;
+/** Elements of the largest value of a tensor that is made whole. */
+const wholeElements = 1 << 15;
 
 /** Squares of what is lost, and of all there was: by rounding, and by leaving singular values out. */
 export interface Loss { lost: number; size: number }
@@ -53,9 +55,12 @@ export class TensorMaker {
       onBytes?.(data.length * width);
     };
     try {
-      if (t.graph.nodes.every((n) => countOf(n) <= this.#blockElements)) return await store(await this.#whole(t, observe), 0);
+      if (t.graph.nodes.every((n) => countOf(n) <= Math.min(this.#blockElements, wholeElements))) return await store(await this.#whole(t, observe), 0);
       const cutter = new Cutter(t.graph, (p) => memberTensor(this.#sources, p.source, p.tensor).header.strides === undefined);
-      await new RowMaker(cutter, t.node, this.#blockElements, (source, tensor, from, n) => this.#read(source, tensor, from, n), observe).make(store);
+      await new RowMaker(cutter, t.node, this.#blockElements, (source, tensor, from, n) => this.#read(source, tensor, from, n), observe, (lost, size) => {
+        this.#rounding.cut.lost += lost;
+        this.#rounding.cut.size += size;
+      }).make(store);
     } catch (e) {
       if (e instanceof EvaluateError) throw new RuntimeFailure("A0719", { reason: e.message }, { cause: e });
       throw e;

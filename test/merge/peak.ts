@@ -18,12 +18,14 @@ export function peakOf(folder: string, file: string): Peak {
   return JSON.parse(out) as Peak;
 }
 
-/** A checkpoint of bf16 tensors by name, all of one block of small random numbers. */
-export function checkpoint(at: string, shapes: Readonly<Record<string, readonly number[]>>, seed: number, config: object = {}): void {
+/** A directory of bf16 tensors by name, all of one block of `period` small random numbers, with a config. */
+export function checkpoint(
+  at: string, shapes: Readonly<Record<string, readonly number[]>>, seed: number, config: object = {}, { period = 1e6 + 3, stem = "model", json = "config.json" } = {},
+): void {
   mkdirSync(at, { recursive: true });
-  writeFileSync(join(at, "config.json"), JSON.stringify(config));
-  const tensors = Object.entries(shapes).map(([name, shape]) => ({ name, dtype: "bf16" as const, shape })), block = new Uint16Array(1e6 + 3);
-  const file = openSync(join(at, "model.safetensors"), "w");
+  writeFileSync(join(at, json), JSON.stringify(config));
+  const tensors = Object.entries(shapes).map(([name, shape]) => ({ name, dtype: "bf16" as const, shape })), block = new Uint16Array(period);
+  const file = openSync(join(at, `${stem}.safetensors`), "w");
   let state = seed;
   for (let i = 0; i < block.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -75,6 +75,32 @@ describe.each(Object.entries(rules))("%s", (_, rule) => {
   });
 });
 
+describe.each([["of numbers", false], ["of factors", true]])("the first singular triplets %s", (_, factored) => {
+  test("compose the same matrix as those of the whole decomposition, whatever the block", async () => {
+    const [m, n, k] = [150, 140, 6], b = new GraphBuilder(), size: Readonly<Record<string, readonly number[]>> = factored ? { p0: [m, 9], p1: [9, n], p2: [m, 4], p3: [4, n] } : { p0: [m, n] };
+    const [x, y, z, w] = Object.entries(size).map(([tensor, shape]) => b.param({ source: "m", tensor, storage: "f32", shape })) as [NodeId, NodeId, NodeId, NodeId];
+    const matrix = factored ? b.sub(b.mul(b.scalar(0.7), b.dot(x, y, [[1, 0]])), b.mul(b.scalar(0.2), b.dot(z, w, [[1, 0]]))) : x;
+    const [u, s, v] = (["u", "s", "v"] as const).map((part) => b.slice(b.svd(matrix, part), part === "s" ? 0 : 1, 0, k)) as [NodeId, NodeId, NodeId];
+    const graph = b.finish([{ name: "y", node: b.dot(b.mul(u, b.broadcastTo(s, b.shapeOf(u))), b.permute(v, [1, 0]), [[1, 0]]) }]), output = graph.outputs[0]!.node;
+    const data = Object.fromEntries(Object.entries(size).map(([tensor, shape], i) => [tensor, numbers(shape[0]! * shape[1]!, i)]));
+    let squares = 0, kept = 0;
+    const whole = evaluateNode(graph, output, {
+      params: (_s, tensor) => data[tensor]!, observe: (node, { data: made }) => { if (node.op === "svd" && node.part === "s") made.forEach((value, i) => ((squares += value * value), (kept += i < k ? value * value : 0))); },
+    }).data;
+    const made = await Promise.all([1, 1000, 100_000].map(async (limit) => {
+      const out = new Float32Array(m * n), cuts: number[][] = [], read = async (_s: string, tensor: string, from: number, count: number): Promise<RecipeData> => data[tensor]!.slice(from, from + count);
+      await new RowMaker(new Cutter(graph, () => true), output, limit, read, undefined, (...cut) => cuts.push(cut)).make(async (part, from) => out.set(part, from));
+      expect(cuts).toHaveLength(1);
+      expect(cuts[0]![0]! / (squares - kept)).toBeCloseTo(1, 5);
+      expect(cuts[0]![1]! / squares).toBeCloseTo(1, 6);
+      return out;
+    }));
+    for (const other of made) expect(other).toEqual(made[0]);
+    const list = Array.from(whole), away = Math.sqrt(list.reduce((sum, value, i) => sum + (value - made[0]![i]!) ** 2, 0) / list.reduce((sum, value) => sum + value * value, 0));
+    expect(away).toBeLessThan(1e-6);
+  });
+});
+
 test("what is held whole", () => {
   const held = (name: string, shape: readonly number[]): string[] => {
     const graph = graphOf(rules[name]!, shape), { steps } = new StepPlan(new Cutter(graph, () => true), graph.outputs[0]!.node, 1000);
