@@ -41,6 +41,8 @@ export interface Placement {
   call(module: ModuleInstance, args: readonly Value[], forward: (args: readonly Value[], overrides?: Overrides) => Value): Value;
   /** The value of a named port (`port q = ...` in a forward rule) after what is placed there; `parts` are the names of a list's items. */
   port?(module: ModuleInstance, name: string, value: Value, parts: readonly string[]): Value;
+  /** Rows that adapters put before those of an input. */
+  readonly virtual?: VirtualTokens;
 }
 
 /** What placement asks of the interpreter. */

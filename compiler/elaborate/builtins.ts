@@ -16,6 +16,8 @@ export interface BuiltinContext extends OperatorContext {
   readonly continues: boolean;
   /** Is what runs now no part of that sequence? */
   readonly apart: boolean;
+  /** How many virtual tokens adapters put before the rows of an axis. */
+  virtualRows(axis: Dim): number;
   /** A name for the rows a call keeps from run to run, different for each call. */
   newState(x: NodeId): string;
   /** A name for the random numbers a call draws, different for each call and each merged tensor. */
@@ -203,6 +205,11 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   size: ([x, axis], at) => {
     const t = tensor(x), d = t.dims[axisOf(axis!, t)]!;
     return valueOfDim(d.dim, at);
+  },
+  virtual_tokens: ([x], at, c) => {
+    const rows = tensor(x).dims[1];
+    if (!rows) throw new Fault("tensor [B, S, ..]", x!);
+    return int(c.virtualRows(rows.dim), at);
   },
   rank: ([x], at) => int(tensor(x).dims.length, at),
   // A reshape of a reshape, and a permutation of a permutation, is one: views of a port that nothing writes leave no trace.

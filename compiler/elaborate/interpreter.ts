@@ -6,6 +6,7 @@
  * placed on a module is asked for at each call of it (`Placement`).
  */
 import { GraphBuilder } from "../../ir/build.ts";
+import type { Dim } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
@@ -72,6 +73,8 @@ export class Interpreter implements Elaborator, BuiltinContext {
 
   /** Do calls continue a sequence, so that there are rows of earlier ones? */
   get continues(): boolean { return !this.apart && this.builder.dims.some((d) => d.from.kind === "past"); }
+
+  virtualRows(axis: Dim): number { return this.placement?.virtual?.rows(axis) ?? 0; }
 
   newState(x: NodeId): string {
     return this.names.of(this.current?.key ?? "", x);

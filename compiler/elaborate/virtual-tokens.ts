@@ -6,9 +6,11 @@
  * then treat them as tokens, and one graph serves prefill and decoding.
  */
 import type { GraphBuilder } from "../../ir/build.ts";
-import { constantOf, names, print } from "../../ir/dim.ts";
+import { constantOf, names, print, type Dim } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import type { ModelInput } from "./model.ts";
+
+const nameOf = (dim: string): string => `virtual_tokens_${dim}`;
 
 export class VirtualTokens {
   readonly inputs: ModelInput[] = [];
@@ -18,13 +20,19 @@ export class VirtualTokens {
     this.builder = builder;
   }
 
+  /** How many are in front of the rows of an axis. */
+  rows(axis: Dim): number {
+    const dim = [...names(axis)][0] ?? print(axis);
+    return this.inputs.find((i) => i.name === nameOf(dim))?.adds?.rows ?? 0;
+  }
+
   /** The embedded tokens `[B, S, D]` with the added rows, `[n, D]` each, in place of the first ones. */
   entered(tokens: NodeId, added: readonly NodeId[]): NodeId {
     const { builder: b } = this;
     const shape = b.shapeOf(tokens), counts = added.map((n) => constantOf(b.shapeOf(n)[0]!) ?? 0);
     const [batch, columns] = shape as [typeof shape[number], typeof shape[number]];
     const dim = [...names(columns)][0] ?? print(columns);
-    const name = `virtual_tokens_${dim}`;
+    const name = nameOf(dim);
     if (!this.inputs.some((i) => i.name === name))
       this.inputs.push({ name, dtype: "i32", shape: [batch, columns], default: "absent", adds: { rows: counts.reduce((x, y) => x + y, 0), dim } });
     const which = b.input(name, "i32", [batch, columns]);

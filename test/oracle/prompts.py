@@ -4,6 +4,7 @@ Run after bases.py and the scripts of other architectures: python3 test/oracle/p
 Needs torch, transformers, peft and safetensors; the files it writes are committed, so tests need none of them.
 The bases are those of the golden cases, or of bases.py and encoders.py; what PEFT saved is loaded again before the expected outputs are computed.
 """
+import json
 import os
 import sys
 
@@ -50,6 +51,12 @@ def case(name, on, config, seed, greedy=12):
     for extra in ["README.md"]:
         if os.path.exists(os.path.join(path, "adapters", extra)):
             os.remove(os.path.join(path, "adapters", extra))
+    # PEFT writes the path that the base was read from.
+    place = os.path.join(path, "adapters", "a", "adapter_config.json")
+    with open(place) as f:
+        saved = json.load(f)
+    with open(place, "w") as f:
+        json.dump({**saved, "base_model_name_or_path": f"bases/{on}"}, f, indent=2, sort_keys=True)
     again = PeftModel.from_pretrained(base(on), os.path.join(path, "adapters", "a")).eval()
     with torch.no_grad():
         logits = again(**given).logits.float()
@@ -82,6 +89,10 @@ CASES = {
     "prompt-bert": lambda n: case(n, "bert", PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=4), 8, 0),
     "prompt-roberta": lambda n: case(n, "roberta", PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=4), 9, 0),
     "prompt-t5": lambda n: case(n, "t5", PromptTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=4), 10, 0),
+    # Rows of both are padded on the right: what is embedded is judged by its last column, padding or not.
+    "prompt-classifier": lambda n: case(n, "llama-classifier", PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=3), 14, 0),
+    "prompt-classifier-gpt2": lambda n: case(n, "gpt2-classifier", PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=4), 15, 0),
+    "prefix-classifier": lambda n: case(n, "llama-classifier", PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=3), 16, 0),
     "p-tuning-lstm": lambda n: case(n, "qwen2", PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=3, encoder_hidden_size=16, encoder_reparameterization_type="LSTM"), 11),
 }
 
