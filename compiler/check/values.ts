@@ -164,7 +164,8 @@ export const kindOfModule = (m: ModuleInstance): string => m.declared?.declarati
 /** What a user would call a value of this kind. */
 export function describe(v: Value): string {
   switch (v.kind) {
-    case "int": case "dim": return "Int";
+    case "int": return "Int";
+    case "dim": return "Int that only a run knows";
     case "float": return "Float";
     case "bool": return "Bool";
     case "string": return "String";

@@ -5,7 +5,8 @@
  * `y + sum_n sum_p w[n, p] E_n(inputs[n])[p]`, E the part that a candidate adds. Candidates see their rows and nothing else, so
  * only one that adds what it makes of its module's input can be one.
  */
-import { constant, constantOf, equal, product, type Dim } from "../../ir/dim.ts";
+import type { GraphBuilder } from "../../ir/build.ts";
+import { constant, constantOf, equal, names, product, type Dim } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import { showShape } from "../../ir/ops.ts";
 import type { RouteTerm } from "../check/choices.ts";
@@ -26,11 +27,19 @@ export interface DispatchContext {
   denoteAt(term: Term, site: PortSite, evaluator: BodyEvaluator): Denoted;
 }
 
+/** Routes that were refused, each once and not at every site. */
+const refused = new WeakSet<RouteTerm>();
+
 /** The state after the route; the same object when no candidate acts here, or after a report. */
 export function dispatched(term: RouteTerm, state: PortState, context: DispatchContext): PortState {
   const { site, evaluator } = context, { builder: b, diagnostics } = evaluator;
-  if (b.dims.some((d) => d.name === "P")) {
-    diagnostics.report("A0109", { at: term.span, what: "making the inputs of candidates in a model that continues a sequence", help: "tokens that come later would change what earlier ones took" });
+  if (continued(b, b.shapeOf(site.value)[1])) {
+    if (refused.has(term)) return state;
+    refused.add(term);
+    diagnostics.report("A0405", {
+      at: term.span, space: "inputs", adapter: term.router.name, label: `${site.module.path === "" ? "these tokens" : `the tokens of \`${site.module.path}\``} come one after another`, because: term.router.declared.declaration.name.span, becauseLabel: "makes its `inputs` from all tokens",
+      body: "A token that comes later would change what earlier ones took, and those are computed and kept. Where all tokens are there at once, as in an encoder, this is possible.",
+    });
     return state;
   }
   const decided = evaluator.gates.inputsAt(term, site);
@@ -58,6 +67,12 @@ export function dispatched(term: RouteTerm, state: PortState, context: DispatchC
   const shares = b.reshape(weights, [batch, tokens!, product([constant(term.candidates.length), rows])]);
   const lost = { adapter: term.router.name, because: term.span };
   return { value: plus(state.value, single(b.dot(shares, made, [[2, 1]], [[0, 0]]))), map: { weight: () => undefined, bias: () => undefined, lost } };
+}
+
+/** Are rows of this size those that later calls on a sequence go on with? Some input has them and those of earlier calls. */
+function continued(b: GraphBuilder, rows: Dim | undefined): boolean {
+  const past = b.dims.filter((d) => d.from.kind === "past").map((d) => d.name), own = [...names(rows ?? constant(1))];
+  return b.nodes.some((n, id) => n.op === "input" && b.shapeOf(id).some((d) => past.some((p) => [...names(d)].includes(p)) && own.some((o) => [...names(d)].includes(o))));
 }
 
 /** Do the shapes of a decision go together, and with the value? Reported. */

@@ -142,7 +142,7 @@ async function requireShard(dir: Directory, file: string, tensor: string, shard:
     await dir.size(shard);
   } catch (e) {
     if (e instanceof FileFailure && e.problem.problem === "outside_directory") throw e;
-    throw failure(dir, "missing_shard", { file, tensor, detail: `the index names the shard ${shard}, and there is no such file` });
+    throw failure(dir, "missing_shard", { file: shard, tensor, detail: `${file} names the shard ${shard}, and there is no such file` });
   }
 }
 

@@ -59,7 +59,7 @@ it.each([
   ["a directory without config", () => scratch({ "model.safetensors": counting({ a: [1] }) }), ["no_config", undefined, undefined]],
   ["a directory without tensors", () => scratch({ "config.json": {} }), ["no_tensors", undefined, undefined]],
   ["a config that is not JSON", () => scratch({ ...one(), "config.json": "{" }), ["bad_json", "config.json", undefined]],
-  ["a missing shard", () => scratch(sharded({ ...goodMap, c: "model-3.safetensors" })), ["missing_shard", "model.safetensors.index.json", "c"]],
+  ["a missing shard", () => scratch(sharded({ ...goodMap, c: "model-3.safetensors" })), ["missing_shard", "model-3.safetensors", "c"]],
   ["an index that names a tensor no shard has", () => scratch(sharded({ ...goodMap, c: goodMap.a })), ["missing_shard", "model.safetensors.index.json", "c"]],
   ["an index with a tensor in the wrong shard", () => scratch(sharded({ a: goodMap.b, b: goodMap.a })), ["missing_shard", "model.safetensors.index.json", "a"]],
   ["a shard with a tensor the index leaves out", () => scratch({ ...sharded(goodMap), "model-00002-of-00002.safetensors": counting({ b: [3], c: [1] }) }), ["missing_shard", "model.safetensors.index.json", "c"]],

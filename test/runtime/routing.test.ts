@@ -111,6 +111,34 @@ base vit = pretrained("${golden}/bases/vit")
     expect(distance(got, await run("export model m = vit with expert0 + 0 * expert1\n"))).toBeGreaterThan(1e-3);
   });
 
+  test("is possible in the encoder of a model whose decoder continues", { timeout: 60_000 }, async () => {
+    const text = `edition 2026
+
+base t5 = pretrained("${golden}/bases/t5")
+adapter law = pretrained("${golden}/peft/lora-t5/adapters/default") on t5.encoder.block[*].layer[*].SelfAttention.{q, v}
+
+router own() over N adapters at x: Hidden[D] {
+  let t = size(x, 1)
+  let shape = [size(x, 0), t, N, t]
+  inputs = expand(x, [size(x, 0), N, t, D], [0, 2, 3])
+  weights = 0.5 * float(expand(arange(t), shape, [1]) == expand(arange(t), shape, [3]))
+}
+
+export model m = t5 with route(own()) { law, none }
+export model n = t5 with 0.5 * law
+`;
+    const file = join(folder, "encoder.adapt");
+    writeFileSync(file, text);
+    const ids = { dtype: "i32" as const, shape: [2, 5], data: Int32Array.from({ length: 10 }, (_, i) => 3 + i) };
+    const written = async (model: string): Promise<unknown> => {
+      const session = await open(file, { device: "cpu", threads: 1, model });
+      const greedy = await session.greedy({ input_ids: ids }, 6);
+      session.dispose();
+      return [...greedy.data];
+    };
+    expect(await written("m")).toEqual(await written("n"));
+  });
+
   test("refuses candidates that read anything else", async () => {
     const other = `${method(" reading y: output of Linear[E -> F]", "y")}${adapters("vit.vit.layers[*].mlp reading vit.vit.layers[*].mlp.fc2")}`;
     writeFileSync(join(folder, "slots.adapt"), `${other}${own}export model m = vit with route(own()) { expert0, expert1 }\n`);

@@ -124,7 +124,7 @@ A safetensors file begins with the length of its header and the header itself, a
 `),
 
   A0616: error("Shard is missing", (p: { at: Span; file: string; detail: string }) => ({
-    labels: [here(p.at, `\`${p.file}\` is not there`)], body: p.detail, help: "copy or download the whole directory",
+    labels: [here(p.at, p.file.endsWith(".index.json") ? `\`${p.file}\` and its shards disagree` : `\`${p.file}\` is not there`)], body: p.detail, help: "copy or download the whole directory",
   }), `
 The index of a checkpoint in several files names a file that is not in the directory.
 `),

@@ -25,8 +25,8 @@ A \`switch\` has an arm for every value its key can have, or an arm \`_\`.
 A router gives one weight per candidate, \`none\` included.
 `),
 
-  A0405: error("This way of mixing is not possible", (p: { at: Span; space: string; adapter: string; because?: Span; becauseLabel?: string; body?: string }) => ({
-    labels: [here(p.at, `\`${p.space}\` needs another kind of adapter`), ...there(p.because, p.becauseLabel ?? `\`${p.adapter}\` is the reason`)],
+  A0405: error("This way of mixing is not possible", (p: { at: Span; space: string; adapter: string; label?: string; because?: Span; becauseLabel?: string; body?: string }) => ({
+    labels: [here(p.at, p.label ?? `\`${p.space}\` needs another kind of adapter`), ...there(p.because, p.becauseLabel ?? `\`${p.adapter}\` is the reason`)],
     body: p.body,
   }), `
 \`outputs\`, \`products\`, \`factors\` and \`weights\` are different programs, and each has its condition.
