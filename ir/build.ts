@@ -292,6 +292,9 @@ export class GraphBuilder {
   svd(x: NodeId, part: "u" | "s" | "v"): NodeId {
     return this.make({ op: "svd", part }, [x]);
   }
+  assign(cost: NodeId): NodeId {
+    return this.make({ op: "assign" }, [cost]);
+  }
   solve(a: NodeId, b: NodeId): NodeId {
     return this.make({ op: "solve" }, [a, b]);
   }

@@ -111,6 +111,8 @@ export type Node = Common &
     | { readonly op: "svd"; readonly part: "u" | "s" | "v" }
     /** `inputs = [A [N, N], B [N, K]]`: the X with `A X = B`; not finite when A is singular. */
     | { readonly op: "solve" }
+    /** `inputs = [cost [N, N]]`: i32 `[N]`, a column for each row, every column once, of the least sum of costs. */
+    | { readonly op: "assign" }
     // state
     /**
      * Appends `x` along `axis` to what earlier calls left in `state` and yields all of it: axis size S becomes

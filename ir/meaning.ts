@@ -8,6 +8,7 @@ import type { BinaryOp, OpName, UnaryOp } from "./graph.ts";
 import { hiddenScore, type NodeOf } from "./ops.ts";
 import { philox } from "./philox.ts";
 import { topMask, order } from "./selection.ts";
+import { assignment } from "./assignment.ts";
 import { solve, svd } from "./linear-algebra.ts";
 import { lines, room, sizeOf, stridesOf, walk, type TensorData, type TensorValue } from "./tensor.ts";
 
@@ -270,6 +271,7 @@ const meanings: { readonly [K in Exclude<OpName, OutsideOp>]: Meaning<K> } = {
     return out;
   },
   svd: (node, [x]) => svd(x!.data, x!.shape[0]!, x!.shape[1]!)[node.part],
+  assign: (_, [cost]) => assignment(cost!.data, cost!.shape[0]!),
   solve: (_, [a, b]) => solve(a!.data, b!.data, a!.shape[0]!, b!.shape[1]!),
   one_hot: (node, [x], around) => {
     const depth = around.shape.at(-1)!;

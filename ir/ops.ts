@@ -363,6 +363,14 @@ const rows: { readonly [K in OpName]: OpRow<K> } = {
     },
     flops: (_, [x]) => dim.mul(dim.constant(10), dim.mul(elements(x!), x!.shape[1]!)),
   },
+  assign: {
+    arity: 1, class: "weights", declared: false,
+    infer: (_, [x], checks) => {
+      if (x!.shape.length !== 2 || !isFloat(x!.dtype)) return `assign of ${showType(x!)}`;
+      return checks.equal(x!.shape[0]!, x!.shape[1]!, "assign") ?? { dtype: "i32", shape: [x!.shape[0]!] };
+    },
+    flops: (_, [x]) => elements(x!),
+  },
   solve: {
     arity: 2, class: "weights", declared: false,
     infer: (_, [a, b], checks) => {

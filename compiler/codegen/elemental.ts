@@ -169,7 +169,7 @@ export class Emitter extends CodeBuilder {
         return this.resolve(x, index);
       case "reduce": case "dot": case "softmax": case "cumsum": case "argmax": case "top_k":
         return resolveLoop(this, node, index);
-      case "random": case "top_mask": case "order": case "atan2": case "svd": case "solve":
+      case "random": case "top_mask": case "order": case "atan2": case "svd": case "solve": case "assign":
         throw new RangeError(`node ${node.id} (${node.op}) is made when weights are loaded, not by a kernel`);
       default:
         return this.name(resolveElementwise(node, node.inputs.map((i) => this.resolve(i, this.node(i).type.shape.length ? index : []))));
@@ -240,7 +240,7 @@ export class Emitter extends CodeBuilder {
         return this.resolve4(x, index);
       case "append": case "input": case "param": case "const": case "iota": case "dim": case "pad": case "one_hot":
       case "reduce": case "dot": case "softmax": case "cumsum": case "argmax": case "top_k":
-      case "random": case "top_mask": case "order": case "atan2": case "svd": case "solve":
+      case "random": case "top_mask": case "order": case "atan2": case "svd": case "solve": case "assign":
         return undefined;
       default:
         return resolveElementwise(node, node.inputs.map((i) => this.resolve4(i, this.node(i).type.shape.length ? index : [])));

@@ -189,6 +189,7 @@ export const builtins: Readonly<Record<string, Builtin>> = {
     return made(c, at, () => c.builder.topMask(t.node, count), [t]);
   },
   order: ([x], at, c) => made(c, at, () => c.builder.order(tensor(x).node), [tensor(x)]),
+  assignment: ([cost], at, c) => made(c, at, () => c.builder.assign(tensor(cost).node), [tensor(cost)]),
   largest: ([x, k], at, c) => made(c, at, () => c.builder.topK(tensor(x).node, whole(k!), "values"), [tensor(x)]),
   random: ([x, seed], at, c) => made(c, at, () => c.builder.random(streamKey(whole(seed!), c.newStream()), tensor(x).dims.map((d) => d.dim)), [tensor(x)]),
   singular_triplets: ([x], at, c) => {

@@ -7,7 +7,7 @@ import type { Graph, Node, NodeId } from "../../ir/graph.ts";
 import type { RecipeValue } from "../../ir/recipe.ts";
 
 /** What costs the cube of a size to make. */
-const costly: ReadonlySet<Node["op"]> = new Set(["svd", "solve"]);
+const costly: ReadonlySet<Node["op"]> = new Set(["svd", "solve", "assign"]);
 
 export class SharedParts {
   /** What is there now, for a recipe. */
