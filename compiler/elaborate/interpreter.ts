@@ -76,9 +76,7 @@ export class Interpreter implements Elaborator, BuiltinContext {
 
   virtualRows(axis: Dim): number { return this.placement?.virtual?.rows(axis) ?? 0; }
 
-  newState(x: NodeId): string {
-    return this.names.of(this.current?.key ?? "", x);
-  }
+  newState(x: NodeId): string { return this.names.of(this.current?.key ?? "", x); }
 
   newStream(): string { return this.merging.next(); }
 
