@@ -10,10 +10,10 @@ import type { Span } from "./base/source.ts";
 import { kvPreserving, type Write } from "./check/kv-preserving.ts";
 import { adaptersOfModel, baseOf, basesOf, showModel } from "./check/models.ts";
 import type { PlacedAdapter } from "./check/placement.ts";
+import { modelPorts } from "./check/ports.ts";
 import { inferProperties } from "./check/properties.ts";
 import type { Base, ModuleInstance } from "./check/values.ts";
 import { basePorts, type BasePorts } from "./elaborate/ports.ts";
-import { modelPorts } from "./elaborate/statements.ts";
 import type { Program } from "./program.ts";
 
 export interface Explanation { readonly models: readonly ModelExplanation[] }

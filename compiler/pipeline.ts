@@ -110,10 +110,10 @@ function lowerModel(exported: ExportedModel, diagnostics: Diagnostics, options: 
     for (const pass of passes) {
       stage = pass.name;
       graph = pass.run(graph, context);
-      const problem = verify(graph)[0];
-      if (problem !== undefined) return bug(stage, problem);
       if (options.printAfter === stage) show(print(graph));
     }
+    const problem = verify(graph)[0];
+    if (problem !== undefined) return bug("passes", problem);
     const model = { name: exported.name, base: baseOf(exported.model), elaborated: { ...elaborated, graph } };
     const { targets = [], cpu } = options;
     if (targets.length === 0) return model;

@@ -39,8 +39,9 @@ function firstNames(paths: TokenType[][]): string {
 }
 
 export class ExpressionGrammar extends CstParser {
-  constructor() {
-    super(t.allTokens, { recoveryEnabled: true, nodeLocationTracking: "full", maxLookahead: 2, errorMessageProvider: expectedTokens });
+  /** `validated`: the grammar is checked for ambiguity and the like, which a test does once and no start of a program. */
+  constructor(validated: boolean) {
+    super(t.allTokens, { recoveryEnabled: true, nodeLocationTracking: "full", maxLookahead: 2, errorMessageProvider: expectedTokens, skipValidations: !validated });
   }
 
   // ---------------------------------------------------------------- expressions

@@ -13,8 +13,8 @@ import * as t from "./tokens.ts";
 const { Kw } = t;
 
 export class AdaptParser extends StatementGrammar {
-  constructor() {
-    super();
+  constructor(validated = false) {
+    super(validated);
     this.performSelfAnalysis();
   }
 

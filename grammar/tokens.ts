@@ -95,7 +95,8 @@ export const allTokens: TokenType[] = [
   LParen, RParen, LBracket, RBracket, LBrace, RBrace, Word, NameWord, StringToken,
 ];
 
-export const lexer = new Lexer(allTokens, { positionTracking: "full", ensureOptimizations: true });
+export const makeLexer = (validated: boolean): Lexer => new Lexer(allTokens, { positionTracking: "full", ensureOptimizations: true, skipValidations: !validated });
+export const lexer = makeLexer(false);
 
 /** Units a number may carry, of size and of time. */
 export const units = ["B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "TB", "TiB", "ns", "us", "ms", "s", "min", "h"] as const;

@@ -47,7 +47,7 @@ const termKey = (t: Term): string => t.factors.map(factorKey).join("*");
 function normalize(terms: readonly Term[]): Dim {
   const sums = new Map<string, Term>();
   for (const t of terms) {
-    const factors = [...t.factors].sort((a, b) => (factorKey(a) < factorKey(b) ? -1 : 1));
+    const factors = t.factors.length < 2 ? t.factors : [...t.factors].sort((a, b) => (factorKey(a) < factorKey(b) ? -1 : 1));
     const term = { coef: t.coef, factors };
     const key = termKey(term);
     const old = sums.get(key);
@@ -60,7 +60,10 @@ function normalize(terms: readonly Term[]): Dim {
 }
 
 export function add(a: Dim, b: Dim): Dim {
-  return normalize([...a, ...b]);
+  if (a.length === 0) return b;
+  if (b.length === 0) return a;
+  const [p, q] = [constantOf(a), constantOf(b)];
+  return p !== undefined && q !== undefined ? constant(p + q) : normalize([...a, ...b]);
 }
 
 export function neg(a: Dim): Dim {
@@ -72,9 +75,17 @@ export function sub(a: Dim, b: Dim): Dim {
 }
 
 export function mul(a: Dim, b: Dim): Dim {
+  const [p, q] = [constantOf(a), constantOf(b)];
+  if (p !== undefined) return scaled(b, p);
+  if (q !== undefined) return scaled(a, q);
   return normalize(
     a.flatMap((s) => b.map((t) => ({ coef: s.coef * t.coef, factors: [...s.factors, ...t.factors] }))),
   );
+}
+
+/** A number of times a dim, whose terms keep their order. */
+function scaled(d: Dim, by: number): Dim {
+  return by === 1 ? d : by === 0 ? zero : d.map((t) => ({ coef: t.coef * by, factors: t.factors }));
 }
 
 export function product(dims: readonly Dim[]): Dim {
@@ -97,7 +108,7 @@ export function divideExactly(p: Dim, q: Dim): Dim | undefined {
     if (t.coef % d.coef !== 0) return undefined;
     const rest = [...t.factors];
     for (const f of d.factors) {
-      const at = rest.findIndex((g) => factorKey(g) === factorKey(f));
+      const at = rest.findIndex((g) => sameFactor(f, g));
       if (at < 0) return undefined;
       rest.splice(at, 1);
     }
@@ -123,11 +134,22 @@ export function mod(p: Dim, q: Dim): Dim {
 }
 
 export function equal(a: Dim, b: Dim): boolean {
-  return a.length === b.length && a.every((t, i) => t.coef === b[i]!.coef && termKey(t) === termKey(b[i]!));
+  if (a === b) return true;
+  return a.length === b.length && a.every((t, i) => {
+    const u = b[i]!;
+    return t.coef === u.coef && t.factors.length === u.factors.length && t.factors.every((f, k) => sameFactor(f, u.factors[k]!));
+  });
+}
+
+function sameFactor(f: Factor, g: Factor): boolean {
+  if (typeof f === "string" || typeof g === "string") return f === g;
+  return f === g || (f.fn === g.fn && equal(f.of, g.of) && equal(f.by, g.by));
 }
 
 /** Every named dim is >= 1: substitutes n = 1 + n' and asks whether no coefficient is negative. */
 function nonNegative(d: Dim): boolean {
+  if (d.every((t) => t.coef >= 0)) return true;
+  if (d.every((t) => t.coef < 0)) return false;
   let shifted: Dim = zero;
   for (const t of d) {
     let e: Dim = constant(t.coef);

@@ -11,7 +11,7 @@ import { binderText, bindsMap, bindsParams } from "./method-binding.ts";
 import type { Generation } from "./generators.ts";
 import type { MergeDefinition } from "./merging.ts";
 import type { PlacedAdapter } from "./placement.ts";
-import { bindPort, portsAround, type BoundPort } from "./ports.ts";
+import { bindPort, modelPorts, portsAround, type BoundPort } from "./ports.ts";
 import { Scope } from "./scope.ts";
 import { int, kindOfModule, valueOfSize, type Declared, type ModuleInstance, type ParamInstance, type Value, type WDim } from "./values.ts";
 import { tensorAt, wantedParams, type MethodContext, type Wanted } from "./wanted-params.ts";
@@ -104,7 +104,7 @@ export function bindMethod(binding: Binding): BoundSite | undefined {
     },
   });
   if (!wanted) return undefined;
-  return { module, port: written.port, reads, around: portsAround(module, (m) => context.portsOf(m)), method, scope, args: all, dims, params: new Map(), wanted };
+  return { module, port: written.port, reads, around: portsAround(module, modelPorts(declaration.body.statements), (m) => context.portsOf(m)), method, scope, args: all, dims, params: new Map(), wanted };
 }
 
 /** Every binder of a method bound, with all dims they name; undefined after a report. */
@@ -112,8 +112,7 @@ function bindings(binding: Binding): { readonly written: BoundPort; readonly rea
   const { method: { declaration }, module, port, reading, where, context } = binding;
   const written = bound(declaration.on, module, port, where, binding);
   if (!written) return undefined;
-  const facts = context.portsOf(written.module)?.get(written.port);
-  if (facts && !facts.writable && !bindsMap(declaration.on)) {
+  if (written.facts && !written.facts.writable && !bindsMap(declaration.on)) {
     context.diagnostics.report("A0331", { at: port?.span ?? where, port: written.port, site: written.module.path || "the base", declared: declaration.on.span });
     return undefined;
   }

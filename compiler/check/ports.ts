@@ -6,7 +6,7 @@
  * names (`port context = [keys, values]`). Which there are, and their shapes, is seen in one run of the base.
  */
 import type { NodeId } from "../../ir/graph.ts";
-import type { Binder, Expr, Name } from "../syntax/ast.ts";
+import type { Binder, Expr, Name, Statement } from "../syntax/ast.ts";
 import { bindsParams, hasArrow, isKind, linearDims } from "./method-binding.ts";
 import { modulesOf, type ModuleInstance, type WDim } from "./values.ts";
 
@@ -28,6 +28,8 @@ export interface BoundPort {
   readonly module: ModuleInstance;
   readonly port: string;
   readonly dims: ReadonlyMap<string, WDim>;
+  /** Absent where the declaration of the module says all: a parameter, and both ends of a matrix. */
+  readonly facts?: PortFacts;
 }
 
 /** Names of the parts of ports that every architecture has alike, whatever its rule calls the values. */
@@ -51,14 +53,18 @@ export function bindPort(binder: Binder, selected: Name | undefined, module: Mod
     const stored = module.params.get("weight")?.dims;
     return !selected && stored?.length === namesOf(binder).length ? { module, port: "output", dims: pairs(namesOf(binder), stored) } : { misfit: "kind" };
   }
-  const own = binder.port?.text;
-  if (selected && own !== undefined && own !== selected.text) return { misfit: "other", port: own };
-  if (selected && own === undefined && !isValue(binder)) return { misfit: "other", port: "" };
-  const port = own ?? selected?.text ?? "output";
+  const named = binder.port?.text;
+  if (selected && named !== undefined && named !== selected.text) return { misfit: "other", port: named };
+  if (selected && named === undefined && !isValue(binder)) return { misfit: "other", port: "" };
+  const port = named ?? selected?.text ?? "output";
+  const own = hasArrow(binder) && (port === "input" || port === "output") ? linearDims(module) : undefined;
+  if (own) return { module, port, dims: pairs(namesOf(binder), [own.from, own.to]) };
+  // Ports are seen in a run of the base, which a matrix need not wait for.
   const known = portsOf(module);
   if (port === "input" || port === "output") {
-    const dims = namedDims(binder, module, known?.get(port)?.shapes[0]);
-    return dims ? { module, port, dims } : { misfit: "kind" };
+    const facts = known?.get(port);
+    const dims = namedDims(binder, module, facts?.shapes[0]);
+    return dims ? { module, port, dims, ...(facts ? { facts } : {}) } : { misfit: "kind" };
   }
   if (known?.has(port)) return at(binder, module, port, known.get(port)!);
   // A whole model has the ports of the stacks in it.
@@ -70,7 +76,7 @@ export function bindPort(binder: Binder, selected: Name | undefined, module: Mod
 
 function at(binder: Binder, module: ModuleInstance, port: string, facts: PortFacts): BoundPort | Misfit {
   const dims = trailing(binder, facts.shapes[0] ?? []);
-  return dims ? { module, port, dims } : { misfit: "kind" };
+  return dims ? { module, port, dims, facts } : { misfit: "kind" };
 }
 
 /** Binds a value, not a module: `Hidden[D]`. */
@@ -82,8 +88,6 @@ const namesOf = (binder: Binder): readonly (string | undefined)[] =>
 /** Dims of a module's declaration by name, or the last ones of its value. */
 function namedDims(binder: Binder, module: ModuleInstance, value: readonly WDim[] | undefined): ReadonlyMap<string, WDim> | undefined {
   const names = namesOf(binder);
-  const declared = hasArrow(binder) ? linearDims(module) : undefined;
-  if (declared) return pairs(names, [declared.from, declared.to]);
   if (module.dims.length > 0 && module.dims.length === names.length && !isValue(binder)) return pairs(names, module.dims);
   if (names.length === 0) return new Map();
   return value && trailing(binder, value);
@@ -98,10 +102,20 @@ function trailing(binder: Binder, dims: readonly WDim[]): ReadonlyMap<string, WD
 const pairs = (names: readonly (string | undefined)[], dims: readonly WDim[]): ReadonlyMap<string, WDim> =>
   new Map(names.flatMap((name, i) => (name !== undefined && dims[i] ? [[name, dims[i]] as const] : [])));
 
-/** Ports of the modules around and beside a module, each by the nearest module that has it. */
-export function portsAround(module: ModuleInstance, portsOf: (m: ModuleInstance) => ModulePorts | undefined): ReadonlyMap<string, ModuleInstance> {
+/** The port that an equation for the model around the site writes: `model.positions = ...`. */
+export function modelPort(target: Expr): string | undefined {
+  return target.kind === "Member" && target.of.kind === "Ref" && target.of.name === "model" ? target.name.text : undefined;
+}
+
+/** The ports of the model around a site that a body writes. */
+export const modelPorts = (statements: readonly Statement[]): readonly string[] =>
+  statements.flatMap((s) => (s.kind === "AssignStmt" ? s.targets.flatMap((t) => modelPort(t) ?? []) : []));
+
+/** For each of the names the nearest module around or beside a module that has such a port. */
+export function portsAround(module: ModuleInstance, names: readonly string[], portsOf: (m: ModuleInstance) => ModulePorts | undefined): ReadonlyMap<string, ModuleInstance> {
   const out = new Map<string, ModuleInstance>();
+  if (names.length === 0) return out;
   for (let at: ModuleInstance | undefined = module; at; at = at.parent)
-    for (const m of modulesOf(at)) for (const port of portsOf(m)?.keys() ?? []) if (!out.has(port) && port !== "input" && port !== "output") out.set(port, m);
+    for (const m of modulesOf(at)) for (const name of names) if (!out.has(name) && portsOf(m)?.has(name)) out.set(name, m);
   return out;
 }

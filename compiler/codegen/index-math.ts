@@ -2,7 +2,7 @@
  * Arithmetic on indices with known ranges: sums of products in a normal form, division and remainder that vanish
  * where the ranges prove it. An index is an i32 expression >= 0.
  */
-import { add as addDims, constant, constantOf, divideExactly, lessOrEqual, mul as mulDims, one, sub as subDims, zero, type Dim } from "../../ir/dim.ts";
+import { add as addDims, constant, constantOf, divideExactly, equal, lessOrEqual, mul as mulDims, one, sub as subDims, zero, type Dim } from "../../ir/dim.ts";
 import { add, bin, dimExpr, dimVar, exprKey, int, mul, sub } from "./kernel-build.ts";
 import type { Expr } from "./kernel-ir.ts";
 
@@ -283,7 +283,7 @@ function shortest(from: readonly Dim[], to: readonly Dim[], i: number, j: number
       const b = total - a;
       if (b > restTo) continue;
       const p = from.slice(i, i + a).reduce(mulDims, one), q = to.slice(j, j + b).reduce(mulDims, one);
-      if (lessOrEqual(p, q) === "yes" && lessOrEqual(q, p) === "yes") return [i + a, j + b];
+      if (equal(p, q)) return [i + a, j + b];
     }
   }
   return [from.length, to.length];

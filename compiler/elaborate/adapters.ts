@@ -16,6 +16,7 @@ import { isTable, linearDims } from "../check/method-binding.ts";
 import type { MergeDefinition } from "../check/merging.ts";
 import type { PlacedParam, PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
+import { modelPort } from "../check/ports.ts";
 import type { Scope } from "../check/scope.ts";
 import type { ModuleInstance, ParamInstance, TensorVal, Value, ValueOf, WDim } from "../check/values.ts";
 import { actsAt, type BodyEvaluator } from "./compose.ts";
@@ -28,7 +29,6 @@ import { Gates } from "./gates.ts";
 import type { RequestInputs } from "./request-inputs.ts";
 import { composeParts } from "./parts.ts";
 import { resultNames, SettledPorts } from "./settled.ts";
-import { modelPort } from "./statements.ts";
 import type { Observations } from "./observed.ts";
 import { VirtualTokens } from "./virtual-tokens.ts";
 

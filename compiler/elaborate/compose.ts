@@ -14,6 +14,7 @@ import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Expr, ExprOf, StatementOf } from "../syntax/ast.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
+import { modelPort } from "../check/ports.ts";
 import { bindsMap, bindsParams } from "../check/method-binding.ts";
 import { inferProperties } from "../check/properties.ts";
 import type { Scope } from "../check/scope.ts";
@@ -22,7 +23,7 @@ import type { Gates } from "./gates.ts";
 import { plus, single, total, type Combination } from "./combination.ts";
 import { act, applyMatrix } from "./matrix-action.ts";
 import type { RequestInputs } from "./request-inputs.ts";
-import { modelPort, runBody } from "./statements.ts";
+import { runBody } from "./statements.ts";
 
 /** What composing needs from the interpreter. */
 export interface BodyEvaluator {

@@ -11,8 +11,9 @@ import type { Expr } from "../syntax/ast.ts";
 import { adaptersOf, showTerm, type Term } from "../check/composition.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
+import { modelPort } from "../check/ports.ts";
 import { actsAt, bindSite, sitesAt, type BodyEvaluator, type PortPlace } from "./compose.ts";
-import { modelPort, runBody } from "./statements.ts";
+import { runBody } from "./statements.ts";
 
 /** A port with parts, and their values before adapters. */
 export interface PartsSite extends PortPlace {

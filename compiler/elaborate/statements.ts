@@ -64,15 +64,6 @@ function runStatement(s: Statement, body: Body, inside: boolean): void {
   }
 }
 
-/** The port that an equation for the model around the site writes: `model.positions = ...`. */
-export function modelPort(target: Expr): string | undefined {
-  return target.kind === "Member" && target.of.kind === "Ref" && target.of.name === "model" ? target.name.text : undefined;
-}
-
-/** The ports of the model around a site that a body writes. */
-export const modelPorts = (statements: readonly Statement[]): readonly string[] =>
-  statements.flatMap((s) => (s.kind === "AssignStmt" ? s.targets.flatMap((t) => modelPort(t) ?? []) : []));
-
 /** `port q = E` in a forward rule: a value of the module, by a name that adapters can read and write; undefined after a report. */
 export function portClause(s: Extract<Statement, { kind: "ClauseStmt" }>, diagnostics: Diagnostics): { readonly name: string; readonly value: Expr } | undefined {
   const [operand] = s.operands;

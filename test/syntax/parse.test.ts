@@ -1,7 +1,8 @@
 /** Text to tree: precedence, contextual words, spans, and a tree for every text. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lexer } from "../../grammar/tokens.ts";
+import { AdaptParser } from "../../grammar/parser.ts";
+import { lexer, makeLexer } from "../../grammar/tokens.ts";
 import { textOf } from "../../compiler/base/lines.ts";
 import type { SourceFile, Span } from "../../compiler/base/source.ts";
 import { applyFix, hasErrors } from "../../compiler/diagnostics/diagnostic.ts";
@@ -11,6 +12,10 @@ import { parse } from "../../compiler/syntax/build.ts";
 import { corpus, libraryFiles, wellFormed } from "./corpus.ts";
 
 const source = (text: string): SourceFile => ({ name: "main.adapt", text: `edition 2026\n${text}\n` });
+
+it("has a grammar without ambiguity, which is only checked here", () => {
+  expect(() => [new AdaptParser(true), makeLexer(true)]).not.toThrow();
+});
 
 function expression(text: string): ast.Expr {
   const { value, diagnostics } = parse(source(`let x = ${text}`));
