@@ -131,7 +131,7 @@ export function matchModules(placement: Placement, modules: readonly ModuleEntry
   const perName = targets.kind === "names"
     ? targets.names.map((name) => ({ name, count: modules.filter((m) => matchesName(name, m.path)).length }))
     : [];
-  const used = new Set(matched.map((path) => layerOf(placement, path)));
+  const used = new Set(placement.layers ? matched.map((path) => layerOf(placement, path)) : []);
   return { matched, excluded, perName, excludeUsed, emptyLayers: (placement.layers ?? []).filter((n) => !used.has(n)) };
 }
 

@@ -36,12 +36,16 @@ function dimKey(d: Dim): string {
 export function nodeKey(attrs: Attrs, inputs: readonly NodeId[], type: TensorType): string {
   const parts: string[] = [attrs.op];
   for (const [k, v] of Object.entries(attrs))
-    if (k !== "op") parts.push(k, k === "start" || k === "before" || k === "after" || k === "dim" ? dimKey(v as Dim) : JSON.stringify(v, numberText));
+    if (k !== "op") parts.push(k, k === "start" || k === "before" || k === "after" || k === "dim" ? dimKey(v as Dim) : valueKey(v));
   return `${parts.join(" ")}|${inputs.join(",")}|${type.dtype}[${type.shape.map(dimKey).join(",")}]`;
 }
-/** JSON has no -0 and no infinities. */
-const numberText = (_: string, v: unknown): unknown =>
-  typeof v === "number" && (Object.is(v, -0) || !Number.isFinite(v)) ? (Object.is(v, -0) ? "-0" : String(v)) : v;
+/** Text of an attribute. JSON has no -0 and no infinities. */
+function valueKey(v: unknown): string {
+  if (typeof v === "number") return Object.is(v, -0) ? "-0" : String(v);
+  if (Array.isArray(v)) return `[${v.map(valueKey).join(",")}]`;
+  if (typeof v === "object" && v !== null) return `{${Object.entries(v).map(([k, x]) => `${k}:${valueKey(x)}`).join(",")}}`;
+  return JSON.stringify(v) ?? "undefined";
+}
 
 export class GraphBuilder {
   readonly dims: DimSource[] = [];

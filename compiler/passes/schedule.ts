@@ -31,18 +31,22 @@ export function planMemory(graph: Graph, regions: readonly Region[]): MemoryPlan
   const slots: { readonly sizes: readonly Dim[]; readonly bytesPerElement: 2 | 4 }[] = [];
   const slotOf = new Map<NodeId, number>(), free = new Map<string, number[]>();
   const sizeOf = (id: NodeId): Dim => product(graph.nodes[id]!.type.shape);
+  const release = (id: NodeId): void => {
+    const slot = slotOf.get(id);
+    if (slot === undefined || kept.has(id)) return;
+    const key = print(sizeOf(id));
+    free.set(key, [...(free.get(key) ?? []), slot]);
+  };
+  const endingAt: NodeId[][] = regions.map(() => []);
+  for (const [id, at] of last) endingAt[at]!.push(id);
   regions.forEach((r, at) => {
     for (const id of r.outputs) {
       if (isState(graph.nodes[id]!)) continue;
       const size = sizeOf(id);
       slotOf.set(id, (kept.has(id) ? undefined : free.get(print(size))?.pop()) ?? slots.push({ sizes: [size], bytesPerElement: 4 }) - 1);
     }
-    for (const [id, end] of last) {
-      if (end !== at || kept.has(id) || !slotOf.has(id)) continue;
-      const key = print(sizeOf(id));
-      free.set(key, [...(free.get(key) ?? []), slotOf.get(id)!]);
-    }
-    for (const id of r.outputs) if (!last.has(id) && !kept.has(id) && slotOf.has(id)) free.set(print(sizeOf(id)), [...(free.get(print(sizeOf(id))) ?? []), slotOf.get(id)!]);
+    for (const id of endingAt[at]!) release(id);
+    for (const id of r.outputs) if (!last.has(id)) release(id);
   });
   return { slots, slotOf };
 }

@@ -17,8 +17,8 @@ type AttentionRegion = RegionOf<"attention">;
 
 interface Form { readonly rows: number; readonly keys: number; readonly threads: number }
 
-/** Undefined when a head's width is unknown or no multiple of four. */
-export function attentionKernels(map: MemoryMap, region: AttentionRegion, subgroups: boolean): { readonly few: Variant; readonly many: Variant } | undefined {
+/** For one query row with subgroups and without, and for many. Undefined when a head's width is unknown or no multiple of four. */
+export function attentionKernels(map: MemoryMap, region: AttentionRegion): { readonly fast: Variant; readonly plain: Variant; readonly many: Variant } | undefined {
   const width = (id: NodeId): number => constantOf(map.nodes.get(id)!.type.shape.at(-1) ?? []) ?? 0;
   const [d, dv] = [width(region.query), width(region.value)];
   const p = map.nodes.get(region.product)!;
@@ -27,8 +27,10 @@ export function attentionKernels(map: MemoryMap, region: AttentionRegion, subgro
   if (p.contract.length !== 1 || p.contract[0]![0] !== qRank - 1 || p.contract[0]![1] !== kRank - 1) return undefined;
   const wide = Math.max(d, dv);
   const many = wide <= 64 ? { rows: 16, keys: 16 } : wide <= 128 ? { rows: 8, keys: 8 } : wide <= 256 ? { rows: 4, keys: 4 } : { rows: 2, keys: 2 };
+  const one = { rows: 1, keys: 128, threads: 128 };
   return {
-    few: build(map, region, { rows: 1, keys: 128, threads: 128 }, subgroups),
+    fast: build(map, region, one, true),
+    plain: build(map, region, one, false),
     many: build(map, region, { ...many, threads: 64 }, false),
   };
 }

@@ -73,10 +73,10 @@ function lower(map: MemoryMap, region: Region): Launch[] {
       return fast && plain ? [{ label: labelOf(map, region), variants: [fast, plain] }] : mapLaunches(map, region);
     }
     case "attention": {
-      const fast = attentionKernels(map, region, true), plain = attentionKernels(map, region, false);
-      if (!fast || !plain || [...Object.values(fast), ...Object.values(plain)].some((v) => !fits(v))) return mapLaunches(map, region);
+      const kernels = attentionKernels(map, region);
+      if (!kernels || Object.values(kernels).some((v) => !fits(v))) return mapLaunches(map, region);
       const few = { dim: attentionRows(map, region), atMost: 4 };
-      return [{ label: labelOf(map, region), variants: [{ ...fast.few, when: few }, { ...plain.few, when: few }, plain.many] }];
+      return [{ label: labelOf(map, region), variants: [{ ...kernels.fast, when: few }, { ...kernels.plain, when: few }, kernels.many] }];
     }
     case "dot": return splitGroups(map, region).flatMap((groups) => dotLaunch(map, region, groups));
   }
