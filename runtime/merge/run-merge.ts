@@ -8,6 +8,7 @@ import { copyTensor, relative, TensorMaker, type Rounding } from "./tensor-maker
 import { writeHeader } from "../../formats/safetensors.ts";
 import { bytesOf, type Exactness, type MergedTensor, type MergePlan } from "./merge-plan.ts";
 import type { MergeThreads } from "./kernel-machine.ts";
+import type { Sources } from "./members.ts";
 import { isStreamed } from "./singles.ts";
 import { Preparation, type Scratch } from "./prepared.ts";
 import { StreamMaker } from "./stream-maker.ts";
@@ -58,10 +59,10 @@ export interface MergeReport {
 const defaultShard = 5e9;
 
 /** Writes the result of a plan. Rejects with a `RuntimeFailure` that names the tensor. */
-export async function runMerge(plan: MergePlan, files: FileSystem, output: MergeOutput, options: MergeOptions = {}): Promise<MergeReport> {
+export async function runMerge(given: MergePlan, files: FileSystem, output: MergeOutput, options: MergeOptions = {}): Promise<MergeReport> {
   let kernels: StreamMaker | undefined;
   try {
-    const sources = await open(plan, files), total = plan.tensors.reduce((n, t) => n + bytesOf(t), 0);
+    const sources = await open(given, files), plan = { ...given, tensors: given.tensors.map((t) => readable(t, sources)) }, total = plan.tensors.reduce((n, t) => n + bytesOf(t), 0);
     const rounding: Rounding = { lost: 0, size: 0, cut: { lost: 0, size: 0 } }, maker = new TensorMaker(sources, rounding, options);
     kernels = await StreamMaker.open(plan, sources, rounding, options);
     // What is made on the way is not rounded.
@@ -96,6 +97,13 @@ export async function runMerge(plan: MergePlan, files: FileSystem, output: Merge
   } finally {
     await kernels?.close();
   }
+}
+
+/** Kernels read files from front to back: what rests on a tensor that lies otherwise is evaluated. */
+function readable(t: MergedTensor, sources: Sources): MergedTensor {
+  if (t.streamed?.reads.every((r) => sources.get(r.source)?.header.tensors.get(r.tensor)?.strides === undefined) ?? true) return t;
+  const { streamed: _, ...evaluated } = t;
+  return evaluated;
 }
 
 /** What singular values that were left out make of a result. */

@@ -141,7 +141,8 @@ function cutTo({ graph }: MergedTensor): ReadonlyMap<number, number> {
 export function copyTensor(t: MergedTensor, sources: Sources, output: MergeOutput): Promise<void> | undefined {
   const node = t.graph.nodes[t.node]!;
   if (node.op !== "param" || node.storage !== t.dtype || isFloat(t.dtype)) return undefined;
-  return copied(memberTensor(sources, node.source, node.tensor), output);
+  const found = memberTensor(sources, node.source, node.tensor);
+  return found.header.strides ? undefined : copied(found, output);
 }
 
 async function copied({ open, header }: { readonly open: OpenCheckpoint; readonly header: TensorHeader }, output: MergeOutput): Promise<void> {

@@ -2,12 +2,15 @@
  * Merges by kernels against the evaluator: the same bytes where a rule acts element by element, and where sums decide, numbers
  * that differ by less than sums in another order can; in one block or many, for every type of stored numbers.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileMergekit, mergeToDisk, nodeHost, renderDiagnostics, type MergeOptions, type MergePlan } from "../../index.ts";
+import { streamed } from "../../compiler/merge/streamed.ts";
+import { finished } from "../../compiler/merge/tensor-recipe.ts";
 import { encode } from "../../formats/storage.ts";
+import { GraphBuilder } from "../../ir/build.ts";
 import { isProblem, readHeader, writeHeader } from "../../formats/safetensors.ts";
 import { philox } from "../../ir/philox.ts";
 import { nodeThreads } from "../../runtime/cpu/node-cpu.ts";
@@ -101,6 +104,21 @@ describe.each(["f32", "f16", "bf16"] as const)("of %s", (dtype) => {
 
 test("what is not made element by element is evaluated", async () => {
   expect((await planOf("arcee_fusion", "bf16", ["a"], "", "", true)).tensors.some((t) => t.streamed)).toBe(false);
+});
+
+test("a tensor that a pickle holds turned is read in order", async () => {
+  const fixtures = join(import.meta.dirname, "../fixtures/oracle/torch-files"), at = join(folder, "pickled"), b = new GraphBuilder();
+  mkdirSync(at);
+  writeFileSync(join(at, "config.json"), "{}");
+  copyFileSync(join(fixtures, "new.bin"), join(at, "pytorch_model.bin"));
+  const param = b.param({ source: "x", tensor: "turned", storage: "f32", shape: [5, 6] });
+  const plan: MergePlan = {
+    sources: { x: { path: at, kind: "base" } }, ...streamed([finished("turned", "f32", b.mul(param, b.scalar(2)), b)]),
+    stem: "model", json: {}, texts: {}, copies: [], exactness: { grade: "exact", why: "" }, method: "twice",
+  };
+  expect(plan.tensors[0]!.streamed).toBeDefined();
+  const want = Array.from(readTensors(join(fixtures, "expected.safetensors"))["turned"]!.data, (x) => 2 * x);
+  for (const threads of ["none", nodeThreads(2)] as const) expect([...(await written(plan, { threads }))["turned"]!]).toEqual(want);
 });
 
 test("numbers too large for their type end the merge and name the tensor", async () => {
