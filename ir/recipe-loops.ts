@@ -102,12 +102,14 @@ export function orderRows({ data: x, shape }: RecipeValue): RecipeData {
   return out;
 }
 
-/** The `k` largest of each row, in falling order. */
-export function largestOfRows({ data: x, shape }: RecipeValue, k: number): RecipeData {
-  const n = shape.at(-1)!, out = newLike(x, (x.length / n) * k);
+/** The `k` largest of each row, in falling order; all of one row take the place of `spare`, where that is the row. */
+export function largestOfRows({ data: x, shape }: RecipeValue, k: number, spare?: RecipeData): RecipeData {
+  const n = shape.at(-1)!;
+  if (k === n && x.length === n) return (x === spare ? x : x.slice()).sort().reverse();
+  const out = newLike(x, (x.length / n) * k);
   for (let start = 0, row = 0; start < x.length; start += n, row++) {
     const sorted = x.slice(start, start + n).sort().reverse();
-    out.set(k === n ? sorted : sorted.subarray(0, k), row * k);
+    out.set(sorted.subarray(0, k), row * k);
   }
   return out;
 }

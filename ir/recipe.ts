@@ -66,9 +66,9 @@ export function evaluateNodes(graph: Graph, wanted: readonly NodeId[], options: 
   return wanted.map((id) => values.get(id)!);
 }
 
-/** The value of one node from those of its operands, which are read and not written; of a param its values are given in `options`. */
-export function applyRecipe(node: Node, inputs: readonly RecipeValue[], options: RecipeOptions): RecipeValue {
-  return make(node, inputs, undefined, options);
+/** The value of one node from those of its operands, of which only `spare` may be written over; of a param its values are given in `options`. */
+export function applyRecipe(node: Node, inputs: readonly RecipeValue[], options: RecipeOptions, spare?: RecipeData): RecipeValue {
+  return make(node, inputs, spare, options);
 }
 
 function make(node: Node, inputs: readonly RecipeValue[], spare: RecipeData | undefined, options: RecipeOptions): RecipeValue {
@@ -97,7 +97,7 @@ function make(node: Node, inputs: readonly RecipeValue[], spare: RecipeData | un
       break;
     }
     case "order": case "top_k": {
-      const quick = node.op === "order" ? orderRows(inputs[0]!) : node.part === "values" ? largestOfRows(inputs[0]!, node.k) : undefined;
+      const quick = node.op === "order" ? orderRows(inputs[0]!) : node.part === "values" ? largestOfRows(inputs[0]!, node.k, spare) : undefined;
       if (quick) return is(quick);
       break;
     }

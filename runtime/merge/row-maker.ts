@@ -26,6 +26,7 @@ export class RowMaker {
   readonly #onCut: OnCut | undefined;
   readonly #values = new Map<NodeId, RecipeValue>();
   readonly #cutoffs = new Map<NodeId, Cutoff>();
+  readonly #assembled = new Set<NodeId>();
   readonly #decomposed = new Map<string, Leading>();
   /** How many steps still read a value. */
   readonly #readers = new Map<string, number>();
@@ -76,12 +77,16 @@ export class RowMaker {
     switch (step.kind) {
       case "plain": {
         const param = node.op === "param" ? await this.#read(node.source, node.tensor, 0, n) : undefined;
-        const value = applyRecipe(node, node.inputs.map((i) => this.#values.get(i)!), { params: () => param! });
+        // An operand that was put together for this step alone may be written over.
+        const own = node.inputs.find((i) => this.#assembled.has(i) && this.#readers.get(wholeKey(i)) === 1), data = own === undefined ? undefined : this.#values.get(own)!.data;
+        const spare = [...this.#values].some(([i, v]) => i !== own && v.data === data) ? undefined : data;
+        const value = applyRecipe(node, node.inputs.map((i) => this.#values.get(i)!), { params: () => param! }, spare);
         this.#observe?.(node, value);
         return void this.#values.set(step.id, value);
       }
       case "assembled": {
         const out = node.type.dtype === "f32" ? new Float32Array(n) : new Int32Array(n), width = n / step.rows;
+        this.#assembled.add(step.id);
         await this.#pass(step.rows, [step.id], async ([value], from) => out.set(value!.data, from * width));
         return void this.#values.set(step.id, made(out));
       }
