@@ -19,6 +19,7 @@ export interface Choice {
 
 /** Opens the device asked for. Rejects with `RuntimeFailure` A0701 when it is not to be had. */
 export async function chooseDevice(name: DeviceName, providers: DeviceProviders, options: { readonly threads?: number } = {}): Promise<Choice> {
+  if (options.threads !== undefined && !(Number.isInteger(options.threads) && options.threads >= 1)) throw new RuntimeFailure("A0714", { option: "threads", found: options.threads, expected: "a whole number from 1" });
   const none = (device: string): RuntimeFailure => new RuntimeFailure("A0701", { device, reason: "this build has no such device" });
   switch (name) {
     case "reference":

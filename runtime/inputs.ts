@@ -31,7 +31,10 @@ export function completeInputs(plan: ModelPlan, some: Readonly<Record<string, In
     const misfit = (expected: string): RuntimeFailure => new RuntimeFailure("A0705", { input: input.name, expected, found: typeOf(found) });
     if (!isTensor(found)) throw misfit(described(input.dtype, input.shape, dims));
     if (found.shape.includes(0) && some[input.name] !== undefined) throw misfit("sizes from 1");
-    if (found.dtype !== input.dtype || !shape || found.shape.length !== shape.length || found.shape.some((d, i) => d !== shape[i]) || found.data.length !== shape.reduce((a, b) => a * b, 1))
+    const count = shape?.reduce((a, b) => a * b, 1);
+    if (!holds(found)) throw misfit(`${found.dtype === "f32" ? "a Float32Array" : "an Int32Array"} as \`data\``);
+    if (found.data.length !== found.shape.reduce((a, b) => a * b, 1)) throw misfit(`${count ?? "as many"} elements as the shape says`);
+    if (found.dtype !== input.dtype || !shape || found.shape.length !== shape.length || found.shape.some((d, i) => d !== shape[i]))
       throw misfit(described(input.dtype, input.shape, dims));
     const rows = input.domain ? undefined : indexLimits(plan.graph).get(input.name);
     const outside = rows === undefined ? undefined : found.data.find((x) => x < 0 || x >= rows);
@@ -67,8 +70,11 @@ export function bind(plan: ModelPlan, given: Readonly<Record<string, InputValue>
   return dims;
 }
 
+/** Are the elements of the kind the dtype says? */
+const holds = (t: Tensor): boolean => (t.dtype === "f32" ? t.data instanceof Float32Array : t.data instanceof Int32Array);
+
 /** `i32 [2, 7]`, or what kind of value is no tensor. */
-const typeOf = (value: InputValue): string => (isTensor(value) ? `${value.dtype} [${value.shape.join(", ")}]` : Array.isArray(value) ? "a list" : typeof value);
+const typeOf = (value: InputValue): string => (isTensor(value) ? `${value.dtype} [${value.shape.join(", ")}]${holds(value) && value.data.length === value.shape.reduce((a, b) => a * b, 1) ? "" : ` with ${value.data.length} elements in ${Object.prototype.toString.call(value.data).slice(8, -1)}`}` : Array.isArray(value) ? "a list" : typeof value);
 
 function shapeOf(shape: readonly Dim[], dims: dim.Bindings): number[] | undefined {
   try {

@@ -11,7 +11,7 @@ import type { ModelPlan, Plan } from "./plan.ts";
 import { checkPlan } from "./plan-load.ts";
 import { batchOf, encoderInputs, requireTextEncoder, type Inputs } from "./text/encoder.ts";
 import { decoderStart, hasEncoder, tokenInputs, tokenLoop } from "./text/generate.ts";
-import { promptIds, startGeneration, type GenerateOptions, type Generation, type Prompt } from "./text/generation.ts";
+import { checkPrompts, promptIds, startGeneration, type GenerateOptions, type Generation, type Prompt } from "./text/generation.ts";
 import { logProbability } from "./text/sampling.ts";
 import { loadTokenizer, type ChatMessage, type Tokenizer } from "./text/tokenizer.ts";
 
@@ -198,6 +198,7 @@ class OpenSession implements Session {
   async generate(prompt: Prompt | readonly Prompt[], options: GenerateOptions = {}): Promise<Generation> {
     this.#requireWriter();
     const prompts: readonly Prompt[] = Array.isArray(prompt) ? (prompt as readonly Prompt[]) : [prompt as Prompt];
+    checkPrompts(prompts, options);
     if (hasEncoder(this.#plan) && !prompts.some((p) => typeof p === "object" && "inputs" in p)) requireTextEncoder(this.#plan);
     const needsText = prompts.some((p) => typeof p === "string" || "chat" in p);
     const tokenizer = !needsText && !options.stop?.length ? await this.tokenizer().catch(() => undefined) : await this.tokenizer();
@@ -237,6 +238,7 @@ class OpenSession implements Session {
   }
 
   async perplexity(windows: readonly (readonly number[])[], options: PerplexityOptions = {}): Promise<number> {
+    if (!windows.some((w) => w.length > 1)) throw new RuntimeFailure("A0714", { option: "windows", found: `${windows.length} windows`, expected: "a window of at least two tokens, of which the second is scored" });
     let sum = 0, count = 0;
     for (let at = 0; at < windows.length; ) {
       // Windows of one length share a batch, as many as keep the logits small.

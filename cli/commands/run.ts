@@ -37,9 +37,9 @@ export async function stream(session: Session, prompt: Prompt, options: Options,
     await breathe();
   }
   console.out("\n");
-  const { text, stats } = await generation.result;
+  const { text, stats, rows } = await generation.result;
   const rate = stats.tokensPerSecond > 0 ? `${stats.tokensPerSecond.toFixed(1)} tokens/s, ` : "";
-  console.note(console.paint.dim(`${stats.newTokens} tokens, ${rate}first after ${stats.prefillSeconds.toFixed(2)} s`));
+  console.note(console.paint.dim(`${stats.newTokens} tokens, ${rate}first after ${stats.prefillSeconds.toFixed(2)} s${rows[0]?.finish === "positions" ? "; the model has no position for more" : ""}`));
   return text;
 }
 
@@ -61,4 +61,5 @@ async function chat(session: Session, options: Options, console: Console, inputs
     }
     ask();
   }
+  process.stderr.write("\n");
 }

@@ -65,6 +65,9 @@ export async function* tokenLoop(
   const { plan, executable } = model;
   const budget = options.maxTokens ?? 128;
   if (!Number.isInteger(budget) || budget < 0) throw new RuntimeFailure("A0714", { option: "maxTokens", found: budget, expected: "a whole number from 0" });
+  if (options.eos !== undefined && !Array.isArray(options.eos)) throw new RuntimeFailure("A0714", { option: "eos", found: options.eos, expected: "a list of token ids" });
+  const broken = prompts.flat().find((id) => !Number.isInteger(id));
+  if (broken !== undefined) throw new RuntimeFailure("A0714", { option: "prompt", found: broken, expected: "token ids, which are whole numbers" });
   const eos = new Set(options.eos ?? plan.generation.eos);
   const pad = plan.generation.pad ?? plan.generation.eos[0] ?? 0;
   const { ids, mask, width } = leftPadded(prompts, pad, control.masks);

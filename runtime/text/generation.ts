@@ -62,6 +62,13 @@ interface GenerationParts {
   readonly tokenizer?: Tokenizer;
 }
 
+/** Throws `RuntimeFailure` A0714 for prompts and options that are of another kind than their types say. */
+export function checkPrompts(prompts: readonly unknown[], options: GenerateOptions): void {
+  const other = prompts.findIndex((p) => typeof p !== "string" && (typeof p !== "object" || p === null));
+  if (other >= 0) throw new RuntimeFailure("A0714", { option: "prompt", found: prompts[other], expected: "a text, { chat: messages } or { ids: numbers }" });
+  if (options.stop !== undefined && !Array.isArray(options.stop)) throw new RuntimeFailure("A0714", { option: "stop", found: options.stop, expected: "a list of texts" });
+}
+
 /** Ids of a prompt. A conversation goes through the chat template, which writes its own special tokens. */
 export function promptIds(prompt: Prompt, tokenizer: Tokenizer): number[] {
   if (typeof prompt === "string") return tokenizer.encode(prompt);

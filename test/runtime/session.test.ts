@@ -43,6 +43,16 @@ it("refuses what does not fit, with a code", async () => {
   await expect(s.run({ input_ids: { dtype: "f32", shape: [1, 1], data: new Float32Array(1) } })).rejects.toEqual(code("A0705"));
   await expect(s.run({ input_ids: { dtype: "i32", shape: [3], data: Int32Array.of(1, 2, 3) } })).rejects.toThrow(/A0705.*Found      i32 \[3\]/s);
   await expect(s.run({ input_ids: i32([[]]) })).rejects.toThrow(/A0705.*Expected   sizes from 1\n {4}Found      i32 \[1, 0\]/s);
+  const odd = (data: unknown) => s.run({ input_ids: { dtype: "i32", shape: [1, 3], data: data as Int32Array } });
+  await expect(odd([1, 2, 3])).rejects.toThrow(/A0705.*an Int32Array as `data`.*3 elements in Array/s);
+  await expect(odd(Float32Array.of(1, 2, 3))).rejects.toThrow(/A0705.*an Int32Array as `data`/s);
+  await expect(odd(Int32Array.of(1, 2))).rejects.toThrow(/A0705.*as the shape says.*with 2 elements/s);
+  await expect(s.generate(5 as never)).rejects.toEqual(code("A0714"));
+  await expect(s.generate({ ids: [1] }, { stop: "e" as never })).rejects.toEqual(code("A0714"));
+  await expect((await s.generate({ ids: [1.5] })).result).rejects.toEqual(code("A0714"));
+  await expect((await s.generate({ ids: [1] }, { eos: 5 as never })).result).rejects.toEqual(code("A0714"));
+  await expect(s.perplexity([[1], []])).rejects.toEqual(code("A0714"));
+  await expect(openPlan(toy(), {}, { device: "reference", threads: 1.5 })).rejects.toEqual(code("A0714"));
   await expect(s.run({ input_ids: i32([[11]]) })).rejects.toEqual(code("A0203"));
   await expect(s.run({ input_ids: i32([[-1]]) })).rejects.toEqual(code("A0203"));
   await expect(s.run({ input_ids: i32([[1]]) }, { outputs: ["logit"] })).rejects.toEqual(code("A0707"));

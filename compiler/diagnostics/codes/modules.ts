@@ -9,7 +9,7 @@ function ring(files: readonly string[]): readonly (readonly string[])[] {
 }
 
 export const moduleCodes = {
-  A0101: error("Import is not found", (p: { at: Span; path: string; looked?: string; modules?: readonly string[] }) => ({
+  A0101: error("File or module is not found", (p: { at: Span; path: string; looked?: string; modules?: readonly string[] }) => ({
     labels: [here(p.at, "there is no such file")],
     body: p.looked === undefined ? undefined : `Looked for \`${p.looked}\`.`,
     ...didYouMean(p.at, JSON.stringify(p.path), (p.modules ?? []).map((name) => JSON.stringify(name)), "the modules"),
