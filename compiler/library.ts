@@ -7,9 +7,10 @@
 import type { Host } from "../formats/checkpoint.ts";
 import type { SourceFile, Span } from "./base/source.ts";
 import { Diagnostics } from "./diagnostics/diagnostic.ts";
-import type { Declaration, File, Import } from "./syntax/ast.ts";
+import type { Declaration, DeclarationOf, File, Import } from "./syntax/ast.ts";
 import { parse } from "./syntax/build.ts";
 import { outline, type Outlined } from "./syntax/outline.ts";
+import { Formats, headWords } from "./check/formats.ts";
 import { Scope } from "./check/scope.ts";
 import type { Declared, Value } from "./check/values.ts";
 import { stdlib } from "./stdlib.generated.ts";
@@ -175,7 +176,7 @@ function declare(unit: Unit, diagnostics: Diagnostics): void {
 
 const declaredValue = (declared: Declared): Value => ({ kind: "declared", declared, because: declared.declaration.name.span });
 
-const wordOf = { Architecture: "architecture", Format: "format", Merge: "merge", Method: "method", RouterDecl: "router", GeneratorDecl: "generator" } as const;
+const wordOf = { Architecture: "architecture", Merge: "merge", Method: "method", RouterDecl: "router", GeneratorDecl: "generator" } as const;
 
 /**
  * Declarations of a kind in the program's files and in the library, the program's first. With `mentioning`, only those of the
@@ -190,6 +191,17 @@ export function declarationsOf<K extends keyof typeof wordOf>(library: Library, 
     ...library.own.flatMap((u) => u.file.declarations.flatMap((d) => ofKind(d, u.scope))),
     ...library.standard.filter(may).flatMap((u) => u.declarations.filter(mentioned).flatMap((d) => ofKind(d.tree(), u.scope))),
   ];
+}
+
+/** The formats in the program's files and in the library, the program's first; the library's are parsed when one fits. */
+export function formatsOf(library: Library): Formats {
+  return new Formats([
+    ...library.own.flatMap((u) => u.file.declarations.flatMap((d) => (d.kind === "Format" ? [{ head: d, declared: { declaration: d, home: u.scope } }] : []))),
+    ...library.standard.filter((u) => u.text.includes("format ")).flatMap((u) => u.declarations.flatMap((d) => {
+      const head = d.format(headWords);
+      return head ? [{ head, get declared() { return { declaration: d.tree() as DeclarationOf<"Format">, home: u.scope }; } }] : [];
+    })),
+  ]);
 }
 
 /** Names of the declarations of a kind, as `declarationsOf` has them; the library's are not parsed for it. */

@@ -4,6 +4,7 @@ import type { Span } from "./base/source.ts";
 import { Diagnostics } from "./diagnostics/diagnostic.ts";
 import type { DeclarationOf, Expr, ExprOf, StringLit } from "./syntax/ast.ts";
 import { faultless } from "./check/adapter-format.ts";
+import type { Formats } from "./check/formats.ts";
 import { matchArguments } from "./check/arguments.ts";
 import { builtBase, openBase, type BaseContext } from "./check/bases.ts";
 import { Checkpoints } from "./check/checkpoints.ts";
@@ -25,7 +26,7 @@ import { TreeBuilder } from "./check/tree.ts";
 import { describe, type Base, type Declared, type ModuleInstance } from "./check/values.ts";
 import { Interpreter } from "./elaborate/interpreter.ts";
 import { basePorts, type BasePorts } from "./elaborate/ports.ts";
-import { declarationsOf, loadLibrary, namesOf, standardHome, type Library } from "./library.ts";
+import { declarationsOf, formatsOf, loadLibrary, namesOf, standardHome, type Library } from "./library.ts";
 
 /** A model a file exports. */
 export interface ExportedModel { readonly name: string; readonly model: ModelTerm }
@@ -53,6 +54,7 @@ class ProgramChecker {
   private readonly checkpoints: Checkpoints;
   private readonly diagnostics: Diagnostics;
   private readonly interpreter: Interpreter;
+  private readonly formats: Formats;
   private readonly known = new Map<object, Part>();
   private readonly pending: { readonly name: string; readonly span: Span; readonly declaration: object }[] = [];
   private readonly used = new Set<PlacedAdapter>();
@@ -65,6 +67,7 @@ class ProgramChecker {
     this.checkpoints = checkpoints;
     this.diagnostics = diagnostics;
     this.interpreter = new Interpreter(diagnostics);
+    this.formats = formatsOf(library);
   }
 
   check(): Program {
@@ -342,7 +345,7 @@ class ProgramChecker {
   private placement(home: Scope): PlacementContext {
     const evaluator = this.interpreter;
     return {
-      diagnostics: this.diagnostics, scope: home, formats: declarationsOf(this.library, "Format"),
+      diagnostics: this.diagnostics, scope: home, formats: this.formats,
       evaluate: (e, scope) => evaluator.evaluate(e, scope),
       instantiate: (type, scope, key, source) => new TreeBuilder(source, evaluator).module(type, scope, { path: key, key, name: key.slice(key.lastIndexOf(".") + 1), because: type.span }),
       portsOf: (module) => this.portsOf(module),

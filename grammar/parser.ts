@@ -297,10 +297,18 @@ export interface Mistake {
   readonly rules: readonly string[];
 }
 
-/** The concrete tree of one item, and what the parser could not accept in it, first mistake first. */
-export function parseItem(tokens: IToken[]): { readonly cst: CstNode | undefined; readonly mistakes: readonly Mistake[] } {
+/** A concrete tree, and what the parser could not accept in it, first mistake first. */
+export interface Read { readonly cst: CstNode | undefined; readonly mistakes: readonly Mistake[] }
+
+/** The tree of one item. */
+export const parseItem = (tokens: IToken[]): Read => read(tokens, () => parser.item());
+
+/** The tree of one statement of a block. */
+export const parseStatement = (tokens: IToken[]): Read => read(tokens, () => parser.statement());
+
+function read(tokens: IToken[], rule: () => unknown): Read {
   parser.input = tokens;
-  const cst = parser.item() as CstNode | undefined;
+  const cst = rule() as CstNode | undefined;
   const mistakes = parser.errors.map((error) => {
     const index = tokens.indexOf(error.token);
     return {

@@ -84,7 +84,7 @@ export class StatementGrammar extends TypeGrammar {
     this.CONSUME(t.RBrace);
   });
 
-  protected readonly statement = this.RULE("statement", () => {
+  readonly statement = this.RULE("statement", () => {
     let start: StatementStart | undefined;
     const is = (wanted: StatementStart) => (): boolean => (start ??= this.statementStart()) === wanted;
     this.OR({

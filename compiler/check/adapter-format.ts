@@ -16,6 +16,8 @@ export { truthy, type Datum } from "./format-functions.ts";
 
 export type FormatDecl = DeclarationOf<"Format">;
 type Clause = Extract<Statement, { kind: "ClauseStmt" }>;
+/** The format of a name. */
+export type FormatNamed = (name: string) => FormatDecl | undefined;
 
 /** A fault of the declaration itself: the span lies in the library, the text is one plain sentence. */
 export class FormatFault extends Error {
@@ -65,13 +67,13 @@ export interface FormatScope {
  * The statements of a format with those of the parts it includes (`includes name`) after its own, so that its own are found
  * first.
  */
-function statementsOf(format: FormatDecl, all: readonly FormatDecl[]): readonly Statement[] {
+function statementsOf(format: FormatDecl, named: FormatNamed): readonly Statement[] {
   const includes = (s: Statement): s is Clause => s.kind === "ClauseStmt" && s.word.text === "includes";
   const own = format.body.statements.filter((s) => !includes(s));
   return [...own, ...format.body.statements.filter(includes).flatMap((c) => c.operands.flatMap((e) => {
-    const part = e.kind === "Ref" ? all.find((f) => f.name.text === e.name && f !== format) : undefined;
-    if (!part) throw new FormatFault(e.span, "is not a format");
-    return statementsOf(part, all);
+    const part = e.kind === "Ref" ? named(e.name) : undefined;
+    if (!part || part === format) throw new FormatFault(e.span, "is not a format");
+    return statementsOf(part, named);
   }))];
 }
 
@@ -87,10 +89,10 @@ export class FormatReader {
   /** Text that every tensor template begins with and no tensor of the directory: it was saved without that wrapper. */
   private absent = "";
 
-  /** `all` are the formats in reach, for `includes`. */
-  constructor(declaration: FormatDecl, all: readonly FormatDecl[] = []) {
+  /** `named` finds what it `includes`. */
+  constructor(declaration: FormatDecl, named: FormatNamed = () => undefined) {
     this.declaration = declaration;
-    this.statements = statementsOf(declaration, all);
+    this.statements = statementsOf(declaration, named);
   }
 
   /** Says which tensors the directory holds, with their shapes. */

@@ -4,8 +4,9 @@
  */
 import { configOf } from "../../formats/adapter-directory.ts";
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
-import { FormatReader, type Datum, type FormatDecl, type FormatScope } from "./adapter-format.ts";
+import type { Datum, FormatScope } from "./adapter-format.ts";
 import type { ReadPart } from "./adapter-tensors.ts";
+import type { Formats } from "./formats.ts";
 import type { Base, Declared } from "./values.ts";
 
 export interface ReadFormat extends ReadPart { readonly format: Declared<"Format"> }
@@ -20,21 +21,19 @@ export interface DirectoryReading {
 }
 
 export class DirectoryFormats {
-  private readonly formats: readonly Declared<"Format">[];
-  private readonly declarations: readonly FormatDecl[];
+  private readonly formats: Formats;
   private readonly name: string;
 
   /** `name` is that of the declaration that reads. */
-  constructor(formats: readonly Declared<"Format">[], name: string) {
+  constructor(formats: Formats, name: string) {
     this.formats = formats;
     this.name = name;
-    this.declarations = formats.map((f) => f.declaration);
   }
 
   /** Undefined for a directory of an unknown kind. */
   read(header: CheckpointHeader, base: Base): DirectoryReading | undefined {
     const scope = this.scope(header, base);
-    const whole = this.fitting(scope, undefined)[0];
+    const whole = this.formats.fitting(scope, undefined)[0];
     if (!whole) return undefined;
     const opened = this.opened(whole, header, scope);
     const parts = opened.reader.parts(scope);
@@ -42,7 +41,7 @@ export class DirectoryFormats {
     const placing: ReadFormat[] = [];
     for (const config of parts) {
       const part: FormatScope = { ...scope, config, directory: scope.config };
-      const fitting = this.fitting(part, whole.declaration.name.text);
+      const fitting = this.formats.fitting(part, whole.declaration.name.text);
       if (fitting.length === 0) return { whole: opened, placing, unread: config["architecture"] ?? null };
       placing.push(...fitting.map((f) => this.opened(f, header, part)));
     }
@@ -51,7 +50,7 @@ export class DirectoryFormats {
 
   /** The format that names the tensors of a method in files without a config. */
   bare(method: string, header: CheckpointHeader, base: Base): ReadFormat | undefined {
-    const found = this.formats.find((f) => f.declaration.target.text === method && new FormatReader(f.declaration, this.declarations).bare);
+    const found = this.formats.of(method, undefined);
     return found && this.opened(found, header, this.scope(header, base));
   }
 
@@ -61,18 +60,11 @@ export class DirectoryFormats {
 
   /** What the library reads, each name once; formats that others include read nothing by themselves. */
   kinds(): readonly string[] {
-    return [...new Set(this.formats.filter((f) => new FormatReader(f.declaration, this.declarations).clauses("reads").length > 0).map((f) => f.declaration.target.text))];
-  }
-
-  private fitting(scope: FormatScope, outer: string | undefined): readonly Declared<"Format">[] {
-    return this.formats.filter((f) => {
-      const reader = new FormatReader(f.declaration, this.declarations);
-      return reader.outer === outer && reader.recognizes(scope);
-    });
+    return this.formats.targets();
   }
 
   private opened(format: Declared<"Format">, header: CheckpointHeader, scope: FormatScope): ReadFormat {
-    const reader = new FormatReader(format.declaration, this.declarations).reading(header.tensors);
+    const reader = this.formats.reader(format).reading(header.tensors);
     reader.recognizes(scope); // what it reads there counts as used
     return { format, reader, scope };
   }

@@ -8,7 +8,8 @@ import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import type { Argument, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
-import { FormatReader } from "./adapter-format.ts";
+import type { FormatReader } from "./adapter-format.ts";
+import type { Formats } from "./formats.ts";
 import { matchArguments, type GivenArgument } from "./arguments.ts";
 import { inferProperties } from "./properties.ts";
 import type { PlacedAdapter } from "./placement.ts";
@@ -56,7 +57,7 @@ export interface MergingContext {
   difference(parts: { readonly name: string; readonly tuned: Base; readonly origin: Base; readonly only?: ReadonlySet<string>; readonly span: Span }): PlacedAdapter | undefined;
   checkpoint(path: StringLit, kind: "adapter"): CheckpointHeader | undefined;
   /** Formats in reach, those of the program first. */
-  readonly formats: readonly Declared<"Format">[];
+  readonly formats: Formats;
 }
 
 interface Parts {
@@ -154,9 +155,8 @@ function sitesOf(e: Expr, c: MergingContext): ReadonlySet<string> | undefined {
 }
 
 function fileOf(name: string, merge: string, path: StringLit, header: CheckpointHeader, c: MergingContext): MergeFile {
-  const all = c.formats.map((f) => f.declaration);
-  const format = c.formats.find((f) => f.declaration.target.text === merge && new FormatReader(f.declaration, all).bare);
-  return { header, path, name, source: `${name}.parameters`, ...(format ? { reader: new FormatReader(format.declaration, all).reading(header.tensors) } : {}) };
+  const format = c.formats.of(merge, undefined);
+  return { header, path, name, source: `${name}.parameters`, ...(format ? { reader: c.formats.reader(format).reading(header.tensors) } : {}) };
 }
 
 const isBy = (e: Expr): e is ExprOf<"Call"> => e.kind === "Call" && e.callee.kind === "Ref" && (e.callee.name === "by_layer" || e.callee.name === "by_name");

@@ -16,6 +16,7 @@ import { clausesOf, type AdapterClauses } from "./adapter-clauses.ts";
 import { checkTensors, type NeededTensor, type Replacement } from "./adapter-tensors.ts";
 import { datumValue, fitType, isMisfit, matchArguments, type GivenArgument } from "./arguments.ts";
 import { DirectoryFormats, fieldsOf, type ReadFormat } from "./directory-formats.ts";
+import type { Formats } from "./formats.ts";
 import { warnOfRank } from "./full-rank.ts";
 import { bindMethod, placedParams, type BoundSite, type PlacedSite } from "./method-sites.ts";
 import { StoredParts } from "./stored-parts.ts";
@@ -43,7 +44,7 @@ export interface PlacementContext extends MethodContext {
   /** The method of a name as a program sees it; undefined after a report. */
   methodNamed(name: string, at: Span): Declared<"Method"> | undefined;
   /** Formats in reach, those of the program first. */
-  readonly formats: readonly Declared<"Format">[];
+  readonly formats: Formats;
   /** A checkpoint that was opened; undefined after a report. */
   checkpoint(path: StringLit, kind: "adapter"): CheckpointHeader | undefined;
   /** Names in reach of the program, for arguments. */

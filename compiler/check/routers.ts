@@ -8,7 +8,7 @@
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { Span } from "../base/source.ts";
 import type { DeclarationOf, Expr, ExprOf, StringLit } from "../syntax/ast.ts";
-import { FormatReader, type FormatScope } from "./adapter-format.ts";
+import type { FormatReader, FormatScope } from "./adapter-format.ts";
 import { datumValue, fitType, isMisfit, matchArguments } from "./arguments.ts";
 import { checkTensors } from "./adapter-tensors.ts";
 import { fieldsOf } from "./directory-formats.ts";
@@ -170,11 +170,8 @@ function readerOf(router: Router, base: Base, context: RouterContext): FormatRea
   if (!router.file) return undefined;
   const config = router.file.header.json["adapter_config.json"];
   const scope: FormatScope = { config: fieldsOf(config), base: fieldsOf(base.header.json["config.json"]) };
-  const format = context.formats.find((f) => {
-    const own = new FormatReader(f.declaration, context.formats.map((x) => x.declaration));
-    return f.declaration.target.text === router.declared.declaration.name.text && (config !== undefined ? own.recognizes(scope) : own.bare);
-  });
-  return format && new FormatReader(format.declaration, context.formats.map((x) => x.declaration)).reading(router.file.header.tensors);
+  const format = context.formats.of(router.declared.declaration.name.text, config === undefined ? undefined : scope);
+  return format && context.formats.reader(format).reading(router.file.header.tensors);
 }
 
 /** Arguments of the text over those of the directory. */

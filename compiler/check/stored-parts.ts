@@ -4,7 +4,8 @@
  */
 import type { CheckpointHeader } from "../../formats/checkpoint.ts";
 import type { StringLit } from "../syntax/ast.ts";
-import { FormatReader } from "./adapter-format.ts";
+import type { FormatReader } from "./adapter-format.ts";
+import type { Formats } from "./formats.ts";
 import type { MergeTable } from "./merge-table.ts";
 import type { MergeDefinition } from "./merging.ts";
 import type { Base, Declared, ParamInstance, WDim } from "./values.ts";
@@ -20,11 +21,9 @@ export interface StoredForm {
 export const ownParams = ({ declaration }: Declared<"Merge">): readonly { readonly name: string; readonly whole: boolean }[] =>
   declaration.body.statements.flatMap((s) => (s.kind === "ParamStmt" ? [{ name: s.name.text, whole: s.type.kind === "ShapeType" && s.type.dtype?.text === "i32" }] : []));
 
-export function storedForms(formats: readonly Declared<"Format">[]): readonly StoredForm[] {
-  const all = formats.map((f) => f.declaration);
-  return formats.flatMap((f): StoredForm[] => {
-    if (!f.declaration.body.statements.some((s) => s.kind === "ClauseStmt" && s.word.text === "stores")) return [];
-    const reader = new FormatReader(f.declaration, all);
+export function storedForms(formats: Formats): readonly StoredForm[] {
+  return formats.saying("stores").flatMap((f): StoredForm[] => {
+    const reader = formats.reader(f);
     const merge = (name: string): Declared<"Merge">[] => {
       const found = f.home.lookup(name);
       return found?.kind === "declared" && found.declared.declaration.kind === "Merge" ? [{ ...found.declared } as Declared<"Merge">] : [];
@@ -39,7 +38,7 @@ export class StoredParts {
   readonly #forms: readonly StoredForm[];
   readonly #header: CheckpointHeader;
 
-  constructor(formats: readonly Declared<"Format">[], header: CheckpointHeader) {
+  constructor(formats: Formats, header: CheckpointHeader) {
     this.#header = header;
     // Most files hold every tensor whole.
     this.#forms = [...header.tensors.values()].some((t) => t.dtype === "u8") ? storedForms(formats).filter((f) => f.reads.declaration.space.text === "parameters") : [];

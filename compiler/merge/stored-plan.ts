@@ -15,7 +15,7 @@ import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { Interpreter } from "../elaborate/interpreter.ts";
 import { placeScope } from "../elaborate/merge-params.ts";
 import { mergedParts } from "../elaborate/merged-base.ts";
-import { declarationsOf, standardHome } from "../library.ts";
+import { formatsOf, standardHome } from "../library.ts";
 import type { Program } from "../program.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import { exactnessOf } from "./checkpoint-plan.ts";
@@ -27,7 +27,7 @@ type Merged = NonNullable<ParamInstance["merged"]>;
 
 /** The form that a merge is stored in; undefined after a report. */
 function formOf(program: Program, { definition, at }: Asked<Base | PlacedAdapter>, space: "base" | "adapter", diagnostics: Diagnostics): StoredForm | undefined {
-  const { declaration } = definition.merge, forms = storedForms(declarationsOf(program.library, "Format"));
+  const { declaration } = definition.merge, forms = storedForms(formatsOf(program.library));
   const form = forms.find((f) => f.writers.some((w) => w.declaration === declaration) && (f.reads.declaration.space.text === "parameters") === (space === "adapter"));
   if (form) return form;
   const known = forms.flatMap((f) => f.writers.map((w) => w.declaration.name.text));

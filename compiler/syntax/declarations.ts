@@ -153,7 +153,7 @@ function buildBlock(cst: Cst, doc: DocAbove): Block {
   return { statements: cst.subs("statement").map((one) => buildStatement(one.only(), doc)), span: cst.span };
 }
 
-function buildStatement(cst: Cst, doc: DocAbove): Statement {
+export function buildStatement(cst: Cst, doc: DocAbove): Statement {
   const common: { readonly span: Span; readonly doc?: string } = { span: cst.span, ...withDoc(doc(cst.span.start)) };
   switch (cst.rule) {
     case "paramStatement": {

@@ -5,6 +5,7 @@ import type { CheckpointHeader, TensorHeader } from "../../formats/checkpoint.ts
 import { parseJson } from "../../formats/ordered-json.ts";
 import type { Span } from "../../compiler/base/source.ts";
 import { Diagnostics } from "../../compiler/diagnostics/diagnostic.ts";
+import { Formats } from "../../compiler/check/formats.ts";
 import type { PlacementContext } from "../../compiler/check/placement.ts";
 import { Scope } from "../../compiler/check/scope.ts";
 import type { Base, Declared, ModuleInstance, ParamInstance, Value, WDim } from "../../compiler/check/values.ts";
@@ -89,7 +90,7 @@ export function fakeContext(bases: readonly Base[], directory: CheckpointHeader,
       return base;
     },
     methodNamed: (name) => declarations.filter((d) => d.kind === "Method").map((declaration) => ({ declaration, home }) as Declared<"Method">).find((m) => m.declaration.name.text === name),
-    formats: declarations.filter((d) => d.kind === "Format").map((declaration) => ({ declaration, home }) as Declared<"Format">),
+    formats: new Formats(declarations.flatMap((d) => (d.kind === "Format" ? [{ head: d, declared: { declaration: d, home } }] : []))),
     checkpoint: () => directory,
     evaluate,
     instantiate: () => undefined,

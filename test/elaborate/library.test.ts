@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { headWords } from "../../compiler/check/formats.ts";
 import { checkNames } from "../../compiler/check/names.ts";
 import { Diagnostics } from "../../compiler/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../compiler/diagnostics/render.ts";
@@ -25,6 +26,16 @@ test("the outline of a file is the file", () => {
     const { value, diagnostics } = parse({ name: `${u.name}.adapt`, text: stdlib[u.name]! });
     expect(renderDiagnostics(diagnostics)).toBe("");
     expect(trees(u), u.name).toEqual(value.declarations);
+  }
+});
+
+test("the head of a format is the format without its other statements", () => {
+  for (const u of standardLibrary()) for (const d of u.declarations) {
+    const head = d.format(headWords), { doc, ...whole } = d.tree();
+    expect(head !== undefined, d.name.text).toBe(whole.kind === "Format");
+    if (whole.kind !== "Format") continue;
+    const statements = whole.body.statements.filter((s) => (s.kind === "ClauseStmt" && headWords.has(s.word.text)) || s.kind === "LetStmt");
+    expect(head, d.name.text).toEqual({ ...whole, body: { ...whole.body, statements } });
   }
 });
 
