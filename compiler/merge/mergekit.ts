@@ -15,7 +15,7 @@ import { adaptedModel } from "./adapted-model.ts";
 import { finalPlan, layeredConfig, type Input } from "./checkpoint-plan.ts";
 import { inLayer, layerOf, placeIn, stacksOf, type LayerName } from "../../formats/layer-names.ts";
 import { moduleNames } from "./modules.ts";
-import { mergedTensor, type MemberTensor } from "./tensor-recipe.ts";
+import { copiedTensor, isIntegral, mergedTensor, type MemberTensor } from "./tensor-recipe.ts";
 import { keptApart, storedTwice, vocabularies, type Vocabularies } from "./vocabulary.ts";
 
 export interface MergekitOptions {
@@ -228,6 +228,9 @@ class Planner {
       if (!member) return undefined;
       found.set(u, member);
     }
+    // Whole numbers, such as positions, are no weights: they are those of the base or the first model, as in a program.
+    const first = found.get(own ?? uses[0]!)!;
+    if (isIntegral(first.header)) return copiedTensor(name, first.header.dtype, first);
     const ready = this.#vocabularies!.prepare(name, found, (u) => this.#at(u.at), this.#diagnostics);
     const settings = ready && this.#settings(name, slice, uses, named, t);
     if (!settings) return undefined;

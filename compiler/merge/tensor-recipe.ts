@@ -78,8 +78,11 @@ function memberNode(m: MemberTensor, b: GraphBuilder): NodeId {
 
 const integers: ReadonlySet<StorageType> = new Set(["i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8", "bool"]);
 
+/** Whether a tensor holds whole numbers. */
+export const isIntegral = ({ dtype }: TensorHeader): boolean => integers.has(dtype);
+
 function paramOf({ source, header, made }: MemberTensor, b: GraphBuilder): NodeId {
-  return b.param({ source, tensor: header.name, storage: made ? "f32" : header.dtype, shape: header.shape, dtype: integers.has(header.dtype) ? "i32" : "f32" });
+  return b.param({ source, tensor: header.name, storage: made ? "f32" : header.dtype, shape: header.shape, dtype: isIntegral(header) ? "i32" : "f32" });
 }
 
 /** Rows in another order, with rows of other tensors where this one has none. */

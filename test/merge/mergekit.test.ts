@@ -1,10 +1,10 @@
 /** mergekit files: every method against what mergekit 0.1.4 wrote, and what is said about files that mean something else. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { compileMerge, compileMergekit, mergeToDisk, nodeHost, renderDiagnostics } from "../../index.ts";
-import { isProblem, readHeader } from "../../formats/safetensors.ts";
+import { isProblem, readHeader, writeSafetensors } from "../../formats/safetensors.ts";
 import { readTensors } from "../golden/cases.ts";
 import { apart, fingerprint, type Fingerprint } from "./fingerprint.ts";
 
@@ -85,6 +85,24 @@ test("a merged base of a program is written like one of a mergekit file", { time
   await mergeToDisk(value, out);
   const want = JSON.parse(readFileSync(join(cases, "slerp", "fingerprints.json"), "utf8")) as Record<string, Fingerprint>;
   for (const [name, t] of Object.entries(readTensors(join(out, "model.safetensors")))) expect(apart(fingerprint(name, "f32", t.shape, t.data), want[name]!), name).toBeLessThan(1e-5);
+});
+
+test("whole numbers are those of the first model", { timeout: 60_000 }, async () => {
+  const there = join(folder, "whole");
+  for (const [name, shift] of [["p", 0], ["q", 0.5]] as const) {
+    const dir = join(there, name);
+    cpSync(join(models, "a"), dir, { recursive: true });
+    const values = readTensors(join(models, "a", "model.safetensors"));
+    writeFileSync(join(dir, "model.safetensors"), writeSafetensors([
+      ...Object.entries(values).map(([n, t]) => ({ name: n, dtype: "f32" as const, shape: t.shape, data: Float32Array.from(t.data, (v) => v + shift) })),
+      { name: "model.positions", dtype: "i64", shape: [3], data: [5, 6, 7 + 2 * shift] },
+    ]));
+  }
+  const text = "merge_method: linear\nmodels:\n- model: p\n  parameters: {weight: 0.3}\n- model: q\n  parameters: {weight: 0.7}\ndtype: float32\n";
+  const { value, diagnostics } = await compileMergekit("merge.yml", text, nodeHost(), { models: there });
+  if (!value) throw new Error(renderDiagnostics(diagnostics));
+  await mergeToDisk(value, join(there, "out"));
+  expect([...readTensors(join(there, "out", "model.safetensors"))["model.positions"]!.data]).toEqual([5, 6, 7]);
 });
 
 test("truths and numbers are those of YAML 1.1, as mergekit has them", { timeout: 60_000 }, async () => {
