@@ -11,8 +11,8 @@ export interface FormatInReach {
   readonly declared: Declared<"Format">;
 }
 
-/** Words of the statements that tell which files a format reads, with what those may mention. */
-export const headWords: ReadonlySet<string> = new Set(["includes", "reads", "within", "stores", "let", "defaults"]);
+/** Words of the statements that tell which files a format reads; in the library they mention fields that have no default, and no `let`. */
+export const headWords: ReadonlySet<string> = new Set(["includes", "reads", "within", "stores"]);
 
 export class Formats {
   private readonly all: readonly FormatInReach[];

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { headWords } from "../../compiler/check/formats.ts";
+import { textOf } from "../../compiler/base/lines.ts";
 import { checkNames } from "../../compiler/check/names.ts";
 import { Diagnostics } from "../../compiler/diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../../compiler/diagnostics/render.ts";
@@ -34,7 +35,10 @@ test("the head of a format is the format without its other statements", () => {
     const head = d.format(headWords), { doc, ...whole } = d.tree();
     expect(head !== undefined, d.name.text).toBe(whole.kind === "Format");
     if (whole.kind !== "Format") continue;
-    const statements = whole.body.statements.filter((s) => (s.kind === "ClauseStmt" && headWords.has(s.word.text)) || s.kind === "LetStmt");
+    const statements = whole.body.statements.filter((s) => (s.kind === "ClauseStmt" && headWords.has(s.word.text)));
+    const reads = statements.filter((s) => s.kind === "ClauseStmt" && s.word.text === "reads").map((s) => textOf(s.span)).join("\n");
+    const elsewhere = whole.body.statements.flatMap((s) => (s.kind === "LetStmt" ? s.names.map((n) => n.text) : s.kind === "ClauseStmt" && s.word.text === "defaults" && s.operands[0]?.kind === "Ref" ? [s.operands[0].name] : []));
+    expect(elsewhere.filter((n) => new RegExp(`\\b${n}\\b`).test(reads)), d.name.text).toEqual([]);
     expect(head, d.name.text).toEqual({ ...whole, body: { ...whole.body, statements } });
   }
 });
