@@ -2,17 +2,19 @@
  * The meaning of a composition at a port with several parts, such as the keys and values that an attention reads:
  * methods add rows to all parts, and `then` adds more.
  *
- * Effects there have no sum and no weight, for the lengths differ; those are refused.
+ * Effects there have no sum and no weight, for the lengths differ; those are refused. Rows of the batch may have rows of different
+ * adapters, if each adds as many.
  */
 import type { Dim } from "../../ir/dim.ts";
 import type { NodeId } from "../../ir/graph.ts";
 import { sameShape, showShape } from "../../ir/ops.ts";
 import type { Expr } from "../syntax/ast.ts";
-import { adaptersOf, showTerm, type Term } from "../check/composition.ts";
+import { adaptersOf, showTerm, type Term, type TermOf } from "../check/composition.ts";
 import type { PlacedSite } from "../check/method-sites.ts";
 import type { PlacedAdapter } from "../check/placement.ts";
 import { modelPort } from "../check/ports.ts";
 import { actsAt, bindSite, sitesAt, type BodyEvaluator, type PortPlace } from "./compose.ts";
+import { Segments, wholePort, type Place } from "./segments.ts";
 import { runBody } from "./statements.ts";
 
 /** A port with parts, and their values before adapters. */
@@ -25,17 +27,28 @@ export interface PartsSite extends PortPlace {
 
 /** The parts after a composition. */
 export function composeParts(term: Term, site: PartsSite, evaluator: BodyEvaluator): readonly NodeId[] {
+  const { builder: b } = evaluator;
   const acts = (t: Term): boolean => adaptersOf(t).some((a) => actsAt(a, site.module, site.port));
-  const denote = (t: Term, values: readonly NodeId[]): readonly NodeId[] => {
+  const denote = (t: Term, values: readonly NodeId[], place: Place): readonly NodeId[] => {
     if (!acts(t)) return values;
     if (t.kind === "adapter") return sitesAt(t.adapter, site.module, site.port).reduce((v, placed) => equations(placed, t.adapter, { ...site, values: v }, evaluator), values);
-    if (t.kind === "then") return denote(t.second, denote(t.first, values));
-    if (t.kind === "sum" && !(acts(t.left) && acts(t.right))) return denote(acts(t.left) ? t.left : t.right, values);
+    if (t.kind === "then") return denote(t.second, denote(t.first, values, place), place);
+    if (t.kind === "sum" && !(acts(t.left) && acts(t.right))) return denote(acts(t.left) ? t.left : t.right, values, place);
+    const rows = t.kind === "split" && t.along === "rows" ? byRows(t, values, place) : undefined;
+    if (rows) return rows;
     if (!site.refused.has(t)) evaluator.diagnostics.report("A0333", { at: t.span, term: showTerm(t), port: site.port, site: site.module.path });
     site.refused.add(t);
     return values;
   };
-  return denote(term, site.values);
+  /** Each row of the batch from the member of its segment; undefined where the members add different numbers of rows. */
+  const byRows = (t: TermOf<"split"> & Term, values: readonly NodeId[], place: Place): readonly NodeId[] | undefined => {
+    const segments = new Segments({ module: site.module, value: values[0]! }, evaluator), places = segments.cut(t, place);
+    if (!places) return values;
+    const members = t.members.map((m, i) => denote(m, values, places[i]!)), [first] = members;
+    const alike = members.every((m) => m.every((node, i) => sameShape(b.shapeOf(node), b.shapeOf(first![i]!))));
+    return alike ? first!.map((node, i) => segments.join("rows", place, node, members.map((m, k) => ({ value: m[i]!, place: places[k]! })))) : undefined;
+  };
+  return denote(term, site.values, wholePort);
 }
 
 function equations(placed: PlacedSite, adapter: PlacedAdapter, site: PartsSite, evaluator: BodyEvaluator): readonly NodeId[] {

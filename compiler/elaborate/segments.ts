@@ -24,10 +24,10 @@ export const wholePort: Place = {};
 interface Piece { readonly value: NodeId; readonly place: Place }
 
 export class Segments {
-  private readonly site: PortSite;
+  private readonly site: Pick<PortSite, "module" | "value">;
   private readonly evaluator: BodyEvaluator;
 
-  constructor(site: PortSite, evaluator: BodyEvaluator) {
+  constructor(site: Pick<PortSite, "module" | "value">, evaluator: BodyEvaluator) {
     this.site = site;
     this.evaluator = evaluator;
   }

@@ -18,6 +18,7 @@ from adapters import (
     AdapterPlusConfig, BnConfig, CompacterPlusPlusConfig, CompacterConfig, ConfigUnion, DoRAConfig, DoubleSeqBnConfig, DoubleSeqBnInvConfig, IA3Config, LoRAConfig, LoReftConfig,
     MTLLoRAConfig, NoReftConfig, ParBnConfig, PrefixTuningConfig, PromptTuningConfig, SeqBnConfig, SeqBnInvConfig, UniPELTConfig,
 )
+from adapters.composition import Average, BatchSplit, Fuse, Stack
 from safetensors.torch import save_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -134,7 +135,50 @@ def case(name, base, config, seed, head=False, padded=True, attention=None):
     json.dump(about, open(os.path.join(path, "case.json"), "w"), indent=1)
 
 
+def composition(name, base, configs, seed, setup, fusion=None):
+    """Several adapters at once; `fusion` names those whose attention is saved too. The specs are those of test/golden/adapterhub."""
+    if len(sys.argv) > 1 and name not in sys.argv[1:]:
+        return
+    path = os.path.join(OUT, name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(os.path.join(path, "adapters"))
+    g = torch.Generator().manual_seed(seed)
+    model = model_of(base)
+    for n, config in configs.items():
+        model.add_adapter(n, config=config)
+    if fusion:
+        model.add_adapter_fusion(fusion)
+    for n in [*configs, *([",".join(fusion)] if fusion else [])]:
+        randomised(model, n, g)
+    for n in configs:
+        at = os.path.join(path, "adapters", n)
+        flat = "prefix_length" not in json.dumps(configs[n].to_dict())
+        model.save_adapter(at, n, with_head=False, use_safetensors=flat)
+    if fusion:
+        model.save_adapter_fusion(os.path.join(path, "fusion"), fusion, with_head=False, use_safetensors=True)
+    for at, _, files in os.walk(path):
+        for f in files:
+            if f.startswith("head_config") or f.startswith("model_head"):
+                os.remove(os.path.join(at, f))
+    model.eval()
+    given = inputs_of(model, g, True)
+    with torch.no_grad():
+        model.set_active_adapters(None)
+        plain = model(**{k: v.clone() for k, v in given.items()}).logits
+        model.set_active_adapters(setup)
+        out = model(**{k: v.clone() for k, v in given.items()}).logits
+    change = ((out - plain).norm() / plain.norm()).item()
+    print(f"{name}: changes {change:.3f}")
+    save_file(given, os.path.join(path, "inputs.safetensors"))
+    save_file({"logits": out.contiguous()}, os.path.join(path, "expected.safetensors"))
+    json.dump({"case": name, "base": base, "adapters": list(configs), "active": str(setup), "change_vs_base": change}, open(os.path.join(path, "case.json"), "w"), indent=1)
+
+
 def main():
+    small = lambda **k: SeqBnConfig(**{**dict(reduction_factor=8, non_linearity="gelu"), **k})
+    composition("split-prefixes", "roberta-masked-lm", {"a": PrefixTuningConfig(prefix_length=3, flat=True), "b": PrefixTuningConfig(prefix_length=3, bottleneck_size=8)}, 61, BatchSplit("a", "b", batch_sizes=[1, 1]))
+    composition("average-of-stacks", "bert-masked-lm", {"a": small(), "b": small(), "c": small()}, 62, Average(Stack("a", "b"), "c", weights=[0.6, 0.4]))
+    composition("fuse-of-stacks", "bert-masked-lm", {"a": small(), "b": small(), "c": small()}, 63, Fuse(Stack("a", "b"), "c"), fusion=["b", "c"])
     bn = lambda **k: BnConfig(**{**dict(mh_adapter=True, output_adapter=True, reduction_factor=8, non_linearity="gelu"), **k})
     case("bn-norms", "bert", bn(ln_before=True, ln_after=True, non_linearity="leakyrelu", scaling="learned", leave_out=[1]), 1)
     case("bn-norm-residual", "bert", bn(ln_after=True, adapter_residual_before_ln=True, original_ln_before=True, residual_before_ln=False, reduction_factor={"0": 4, "default": 16}), 2)
