@@ -6,6 +6,7 @@ import { SpecError, mergeToDisk, nodeHost } from "../../index.ts";
 import type { Options } from "../commands.ts";
 import type { Console } from "../console.ts";
 import { ProgramFailure, UsageFailure } from "../failure.ts";
+import { requireSpec } from "../spec-file.ts";
 import { diagnosed } from "../workbench.ts";
 
 export async function run([file]: readonly string[], options: Options, console: Console): Promise<void> {
@@ -33,7 +34,7 @@ function planned(file: string | undefined, options: Options): Promise<MergePlanR
   if (typeof yaml !== "string") {
     const names = Array.isArray(options.name) ? options.name.map(String) : [], [name] = names;
     if (file === undefined || name === undefined) throw new UsageFailure("give a program and `--name` of a merged base or adapter, or a mergekit file: `--mergekit FILE.yml`");
-    if (!existsSync(file)) throw new ProgramFailure(`there is no file \`${file}\``);
+    requireSpec(file);
     if (options.compressed === true) return compileStored(file, names, nodeHost());
     if (names.length > 1) throw new UsageFailure("give one `--name`; with `--compressed` several bases go into one directory");
     return compileMerge(file, name, nodeHost());

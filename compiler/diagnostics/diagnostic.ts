@@ -71,6 +71,11 @@ export class Diagnostics {
     return result;
   }
 
+  /** Was a code reported at a place? */
+  has(code: Code, { file, start, end }: Span): boolean {
+    return this.#items.some((item) => item.code === code && item.labels.some(({ primary, span }) => primary && span.file === file && span.start === start && span.end === end));
+  }
+
   get items(): readonly Diagnostic[] {
     return this.#items;
   }

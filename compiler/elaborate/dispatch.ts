@@ -27,16 +27,12 @@ export interface DispatchContext {
   denoteAt(term: Term, site: PortSite, evaluator: BodyEvaluator): Denoted;
 }
 
-/** Routes that were refused, each once and not at every site. */
-const refused = new WeakSet<RouteTerm>();
-
 /** The state after the route; the same object when no candidate acts here, or after a report. */
 export function dispatched(term: RouteTerm, state: PortState, context: DispatchContext): PortState {
   const { site, evaluator } = context, { builder: b, diagnostics } = evaluator;
   if (continued(b, b.shapeOf(site.value)[1])) {
-    if (refused.has(term)) return state;
-    refused.add(term);
-    diagnostics.report("A0405", {
+    // Once for the route, and not at every site.
+    if (!diagnostics.has("A0405", term.span)) diagnostics.report("A0405", {
       at: term.span, space: "inputs", adapter: term.router.name, label: `${site.module.path === "" ? "these tokens" : `the tokens of \`${site.module.path}\``} come one after another`, because: term.router.declared.declaration.name.span, becauseLabel: "makes its `inputs` from all tokens",
       body: "A token that comes later would change what earlier ones took, and those are computed and kept. Where all tokens are there at once, as in an encoder, this is possible.",
     });

@@ -3,6 +3,7 @@ import type { Host } from "../../formats/checkpoint.ts";
 import type { MergePlan } from "../../runtime/merge/merge-plan.ts";
 import { modulesOf, type Base } from "../check/values.ts";
 import type { MergeDefinition } from "../check/merging.ts";
+import type { PlacedAdapter } from "../check/placement.ts";
 import type { Diagnostics } from "../diagnostics/diagnostic.ts";
 import { Interpreter } from "../elaborate/interpreter.ts";
 import { paramsByTensor } from "../check/merge-table.ts";
@@ -10,7 +11,7 @@ import { checkProgram, type Program } from "../program.ts";
 import type { Span } from "../base/source.ts";
 import { adapterMerge, planAdapterMerge } from "./adapter-plan.ts";
 import { finalPlan, type Input } from "./checkpoint-plan.ts";
-import { planStoredAdapter, planStoredBases } from "./stored-plan.ts";
+import { planStoredAdapter, planStoredBases, type Asked } from "./stored-plan.ts";
 import { copiedTensor, finished } from "./tensor-recipe.ts";
 
 /** The merge a base is made by. */
@@ -20,20 +21,31 @@ export function baseMerge(base: Base): MergeDefinition<Base> | undefined {
 
 /** The plan for bases or an adapter of a program in the form they are stored in; undefined after a report. */
 export async function planStored(entry: string, names: readonly string[], host: Host, diagnostics: Diagnostics): Promise<MergePlan | undefined> {
-  const program = await checkProgram(entry, host, diagnostics);
-  if (!program) return void diagnostics.report("A0101", { at: { file: { name: entry, text: "" }, start: 0, end: 0 }, path: entry });
-  if (diagnostics.hasErrors) return undefined;
-  const { file } = program.library.entry, bases: Parameters<typeof planStoredBases>[1][number][] = [];
+  const program = await openProgram(entry, host, diagnostics), bases: Asked<Base>[] = [];
+  if (!program) return undefined;
   for (const name of names) {
-    const at = file.declarations.find((d) => d.name.text === name)?.name.span ?? { ...file.span, end: file.span.start };
-    const base = program.bases.find((b) => b.name === name), ofBase = base && baseMerge(base);
-    const adapter = program.adapters.find((a) => a.name === name), ofAdapter = adapter && adapterMerge(adapter);
-    if (adapter && ofAdapter && names.length === 1) return planStoredAdapter(program, { of: adapter, definition: ofAdapter, at }, diagnostics);
-    if (adapter && ofAdapter) return void diagnostics.report("A0516", { at, label: "is an adapter", body: "Several results in one directory are bases; each adapter has a directory of its own." });
-    if (!base || !ofBase) return absent(program, name, at, diagnostics);
-    bases.push({ of: base, definition: ofBase, at });
+    const { adapter, base, at } = mergesOf(program, name);
+    if (adapter && names.length === 1) return planStoredAdapter(program, adapter, diagnostics);
+    if (adapter) return void diagnostics.report("A0516", { at, label: "is an adapter", body: "Several results in one directory are bases; each adapter has a directory of its own." });
+    if (!base) return absent(program, name, at, diagnostics);
+    bases.push(base);
   }
   return planStoredBases(program, bases, diagnostics);
+}
+
+/** A program without errors; undefined after a report. */
+async function openProgram(entry: string, host: Host, diagnostics: Diagnostics): Promise<Program | undefined> {
+  const program = await checkProgram(entry, host, diagnostics);
+  if (!program) diagnostics.report("A0101", { at: { file: { name: entry, text: "" }, start: 0, end: 0 }, path: entry });
+  return diagnostics.hasErrors ? undefined : program;
+}
+
+/** The merge that makes the adapter or base of a name, where one does, and the place of its declaration. */
+function mergesOf(program: Program, name: string): { readonly adapter?: Asked<PlacedAdapter>; readonly base?: Asked<Base>; readonly at: Span } {
+  const { file } = program.library.entry, at = file.declarations.find((d) => d.name.text === name)?.name.span ?? { ...file.span, end: file.span.start };
+  const base = program.bases.find((b) => b.name === name), ofBase = base && baseMerge(base);
+  const adapter = program.adapters.find((a) => a.name === name), ofAdapter = adapter && adapterMerge(adapter);
+  return { at, ...(adapter && ofAdapter ? { adapter: { of: adapter, definition: ofAdapter, at } } : {}), ...(base && ofBase ? { base: { of: base, definition: ofBase, at } } : {}) };
 }
 
 function absent(program: Program, name: string, at: Span, diagnostics: Diagnostics): undefined {
@@ -45,18 +57,12 @@ function absent(program: Program, name: string, at: Span, diagnostics: Diagnosti
 
 /** The plan for the base or adapter `name` of a program; undefined after a report. */
 export async function planProgramMerge(entry: string, name: string, host: Host, diagnostics: Diagnostics): Promise<MergePlan | undefined> {
-  const program = await checkProgram(entry, host, diagnostics);
-  if (!program) {
-    diagnostics.report("A0101", { at: { file: { name: entry, text: "" }, start: 0, end: 0 }, path: entry });
-    return undefined;
-  }
-  const { file } = program.library.entry;
-  const declared = file.declarations.find((d) => d.name.text === name), at = declared?.name.span ?? { ...file.span, end: file.span.start };
-  const base = program.bases.find((b) => b.name === name), definition = base && baseMerge(base);
-  if (diagnostics.hasErrors) return undefined;
-  const adapter = program.adapters.find((a) => a.name === name), merge = adapter && adapterMerge(adapter);
-  if (adapter && merge) return planAdapterMerge(program, adapter, merge, diagnostics);
-  if (!base || !definition) return absent(program, name, at, diagnostics);
+  const program = await openProgram(entry, host, diagnostics);
+  if (!program) return undefined;
+  const { adapter, base: merged, at } = mergesOf(program, name);
+  if (adapter) return planAdapterMerge(program, adapter.of, adapter.definition, diagnostics);
+  if (!merged) return absent(program, name, at, diagnostics);
+  const { of: base, definition } = merged;
   const params = paramsByTensor(base), { members } = definition, first = members[0]!.of;
   const tensors = [];
   for (const header of first.header.tensors.values()) {

@@ -22,7 +22,8 @@ import { exactnessOf } from "./checkpoint-plan.ts";
 import { streamed } from "./streamed.ts";
 import { copiedTensor, finished } from "./tensor-recipe.ts";
 
-interface Asked<T> { readonly of: T; readonly definition: MergeDefinition<T>; readonly at: Span }
+/** A result that was asked for, and the merge that makes it. */
+export interface Asked<T> { readonly of: T; readonly definition: MergeDefinition<T>; readonly at: Span }
 type Merged = NonNullable<ParamInstance["merged"]>;
 
 /** The form that a merge is stored in; undefined after a report. */

@@ -10,7 +10,7 @@ import { sizeOf, stridesOf, walk } from "../../ir/tensor.ts";
 import { countOf, shapeOf, type Cutter } from "./cut.ts";
 import { RowBlock, type Cutoff, type ReadElements } from "./row-block.ts";
 import { Decomposable, type Leading } from "./decomposable.ts";
-import { StepPlan, wholeKey, type Step } from "./row-steps.ts";
+import { StepPlan, wholeKey, wholeOf, type Step } from "./row-steps.ts";
 
 /** Squares of the singular values that are left out, and of all. */
 export type OnCut = (lost: number, size: number) => void;
@@ -65,9 +65,9 @@ export class RowMaker {
   #finish(step: Step, done: Set<string>): void {
     done.add(step.key);
     for (const d of step.deps) {
-      const left = this.#readers.get(d)! - 1;
+      const left = this.#readers.get(d)! - 1, whole = wholeOf(d);
       this.#readers.set(d, left);
-      if (left === 0 && d.startsWith("whole")) this.#values.delete(Number(d.slice(wholeKey(0).length - 1)));
+      if (left === 0 && whole !== undefined) this.#values.delete(whole);
     }
   }
 

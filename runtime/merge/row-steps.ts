@@ -20,6 +20,8 @@ export type Step = { readonly id: NodeId; readonly key: string; readonly deps: r
 );
 
 export const wholeKey = (id: NodeId): string => `whole ${id}`;
+/** The value of which a key says that it is needed whole. */
+export const wholeOf = (key: string): NodeId | undefined => (key.startsWith("whole ") ? Number(key.slice("whole ".length)) : undefined);
 const maskKey = (id: NodeId): string => `mask ${id}`;
 const keysOf = (needs: Needs): string[] => [...[...needs.whole].map(wholeKey), ...[...needs.masks].map(maskKey)];
 
@@ -50,7 +52,7 @@ export class StepPlan {
   #plan(key: string): void {
     if (this.#planned.has(key)) return;
     this.#planned.add(key);
-    const [kind, number] = key.split(" "), id = Number(number), step = kind === "mask" ? this.#cutoff(id) : this.#whole(id);
+    const whole = wholeOf(key), step = whole === undefined ? this.#cutoff(Number(key.slice("mask ".length))) : this.#whole(whole);
     for (const d of step.deps) this.#plan(d);
     this.steps.push(step);
   }

@@ -87,12 +87,20 @@ def randomised(model, name, g):
                 p.copy_(r * (0.8 / p.shape[-1] ** 0.5))
 
 
-def case(name, base, config, seed, head=False, padded=True, attention=None):
+def emptied(name):
+    """The folder of a case, made anew; None for one that was not asked for."""
     if len(sys.argv) > 1 and name not in sys.argv[1:]:
-        return
+        return None
     path = os.path.join(OUT, name)
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(os.path.join(path, "adapters"))
+    return path
+
+
+def case(name, base, config, seed, head=False, padded=True, attention=None):
+    path = emptied(name)
+    if path is None:
+        return
     g = torch.Generator().manual_seed(seed)
     model = model_of(base, attention)
     model.add_adapter("a", config=config)
@@ -137,11 +145,9 @@ def case(name, base, config, seed, head=False, padded=True, attention=None):
 
 def composition(name, base, configs, seed, setup, fusion=None):
     """Several adapters at once; `fusion` names those whose attention is saved too. The specs are those of test/golden/adapterhub."""
-    if len(sys.argv) > 1 and name not in sys.argv[1:]:
+    path = emptied(name)
+    if path is None:
         return
-    path = os.path.join(OUT, name)
-    shutil.rmtree(path, ignore_errors=True)
-    os.makedirs(os.path.join(path, "adapters"))
     g = torch.Generator().manual_seed(seed)
     model = model_of(base)
     for n, config in configs.items():
