@@ -53,6 +53,8 @@ export class StreamMaker {
     if (this.#blocks.isWhole(t)) {
       const block = waiting ?? this.#blocks.begin(t, 0);
       await block.ready;
+      // The slot that the next one is read into holds the result of the tensor before this one, until it is written.
+      await output.idle();
       if (next && this.#blocks.isWhole(next)) this.#waiting = { tensor: next, block: this.#blocks.begin(next, 0) };
       visit = async (v) => void (await v(block));
     } else await output.idle();

@@ -14,6 +14,8 @@ import { GraphBuilder } from "../../ir/build.ts";
 import { isProblem, readHeader, writeHeader } from "../../formats/safetensors.ts";
 import { philox } from "../../ir/philox.ts";
 import { nodeThreads } from "../../runtime/cpu/node-cpu.ts";
+import { runMerge, type MergeOutput } from "../../runtime/merge/run-merge.ts";
+import { nodeFiles } from "../../runtime/node-host.ts";
 import { readTensors } from "../golden/cases.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "adapt-streamed-"));
@@ -119,6 +121,44 @@ test("a tensor that a pickle holds turned is read in order", async () => {
   expect(plan.tensors[0]!.streamed).toBeDefined();
   const want = Array.from(readTensors(join(fixtures, "expected.safetensors"))["turned"]!.data, (x) => 2 * x);
   for (const threads of ["none", nodeThreads(2)] as const) expect([...(await written(plan, { threads }))["turned"]!]).toEqual(want);
+});
+
+/** Takes the bytes some time after it was given them, as a disk at work does. */
+class SlowOutput implements MergeOutput {
+  readonly parts: Uint8Array[] = [];
+  #writing: Promise<void> = Promise.resolve();
+
+  begin(): Promise<void> {
+    return Promise.resolve();
+  }
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#writing;
+    this.#writing = new Promise((done) => setTimeout(() => (this.parts.push(bytes.slice()), done()), 50));
+  }
+  idle(): Promise<void> {
+    return this.#writing;
+  }
+  finish(): Promise<void> {
+    return this.#writing;
+  }
+  discard(): Promise<void> {
+    return this.#writing;
+  }
+}
+
+test("nothing is read over a result that is not written yet", { timeout: 60_000 }, async () => {
+  const sizes = [500, 500, 40_000, 500, 40_000, 500, 500];
+  for (const [i, m] of ["slow-x", "slow-y"].entries()) {
+    mkdirSync(join(folder, m));
+    writeFileSync(join(folder, m, "config.json"), "{}");
+    const tensors = sizes.map((n, k) => ({ name: `t${k}`, dtype: "f32" as const, shape: [n] }));
+    writeFileSync(join(folder, m, "model.safetensors"), Buffer.concat([writeHeader(tensors), ...sizes.map((n, k) => encode("f32", new Float32Array(n).fill(k + i + 1)))]));
+  }
+  const { value } = await compileMergekit("m.yml", "merge_method: linear\nmodels:\n- model: slow-x\n  parameters: {weight: 1}\n- model: slow-y\n  parameters: {weight: 1}\n", nodeHost(), { models: folder });
+  const output = new SlowOutput();
+  await runMerge(value!, nodeFiles(), output, { threads: nodeThreads(1) });
+  const results = output.parts.filter((p) => p.byteLength >= 2000).map((p) => new Set(new Float32Array(p.buffer)));
+  expect(results.slice(-sizes.length)).toEqual(sizes.map((_, k) => new Set([k + 1.5])));
 });
 
 test("numbers too large for their type end the merge and name the tensor", async () => {
